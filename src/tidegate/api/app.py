@@ -1,0 +1,76 @@
+"""
+Makes the application: the routes of the API, the pages, and what stands before all of them.
+
+There is no state here but what it is given, so a test and the server run the same application.
+"""
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from tidegate.api.guard import LOOPBACK_NAMES, Guard
+from tidegate.api.pages.routes import router as pages
+from tidegate.api.problems import handle_errors
+from tidegate.api.routes.commands import router as commands
+from tidegate.api.routes.decisions import router as decisions
+from tidegate.api.routes.events import router as events
+from tidegate.api.routes.health import API_VERSION
+from tidegate.api.routes.health import router as health
+from tidegate.api.routes.plans import router as plans
+from tidegate.api.routes.rollouts import router as rollouts
+from tidegate.api.routes.services import router as services
+from tidegate.api.schema import openapi, openapi_text
+from tidegate.api.state import ServerState
+from tidegate.usecases.outside import Outside
+
+
+def create_app(
+    outside: Outside, *, token: str, version: str, hosts: frozenset[str] = LOOPBACK_NAMES
+) -> FastAPI:
+    """
+    Return the application.
+
+    Args:
+        outside: The world that the use cases act on.
+        token: What opens the API. Not empty.
+        version: The server's version, for people.
+        hosts: The names that this server goes by. A request under another name is refused.
+
+    Raises:
+        ValueError: *token* is empty: that would open the API to everyone.
+    """
+    if not token:
+        raise ValueError("the token is empty")
+    app = _routed()
+    app.state.server = ServerState(outside=outside, token=token, version=version)
+    app.add_middleware(Guard, hosts=hosts)
+    return app
+
+
+def api_document() -> str:
+    """Return the OpenAPI document of the application, as it is published."""
+    return openapi_text(_routed())
+
+
+def _routed() -> FastAPI:
+    app = _Application(
+        title="Tidegate",
+        version=API_VERSION,
+        # The pages that the framework makes load scripts from elsewhere; ours may load none.
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    for router in (plans, rollouts, commands, events, services, decisions, health, pages):
+        app.include_router(router)
+    handle_errors(app)
+    return app
+
+
+class _Application(FastAPI):
+    """An application whose OpenAPI document is made by `schema`."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document."""
+        return openapi(self)

@@ -1,0 +1,45 @@
+"""Whether the server lives, and which one it is."""
+
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response
+
+from tidegate.api.access import GuardedRoute, Permission, operation
+from tidegate.api.problems import problem_of, problem_response
+from tidegate.api.shapes.base import Shape
+from tidegate.api.shapes.service import ServerVersion
+from tidegate.api.state import World, server_of
+from tidegate.errors import StoreError
+
+API_VERSION = "v1"
+
+router = APIRouter(tags=["server"], route_class=GuardedRoute)
+
+
+class Health(Shape):
+    """Whether the server can do its work."""
+
+    status: Literal["ok"]
+
+
+@router.get("/healthz", **operation(Permission.PUBLIC, StoreError), response_model=Health)
+def healthz(outside: World) -> Response:
+    """Return 200 when the store answers, 503 when it doesn't. Tells nothing else, to anyone."""
+    try:
+        with outside.store.begin() as transaction:
+            transaction.rollouts(limit=1)
+    except StoreError:
+        # The error's own words may name files and hosts, and anyone may ask here.
+        untold = StoreError("the store doesn't answer", hint="see the server's log")
+        return problem_response(problem_of(untold))
+    return JSONResponse({"status": "ok"})
+
+
+@router.get("/v1/version", **operation(Permission.READ))
+def version(request: Request) -> ServerVersion:
+    """Return the server's version."""
+    server = server_of(request)
+    return ServerVersion(
+        version=server.version, api=API_VERSION, lab_allowed=server.outside.lab_allowed
+    )

@@ -1,0 +1,128 @@
+"""
+Rollouts: starting one, and looking at them.
+
+Reads are plain functions, so that they run in worker threads: a long one delays no halt. What starts
+something runs in the loop, because waking the runner belongs there.
+"""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from tidegate.api.access import GuardedRoute, Permission, operation
+from tidegate.api.idempotency import Calling, once
+from tidegate.api.routes.known import PROPOSING, resolved_service
+from tidegate.api.shapes import evidence as evidence_shapes
+from tidegate.api.shapes import ledger as ledger_shapes
+from tidegate.api.shapes import rollout as shapes
+from tidegate.api.showing.evidence import show_evidence
+from tidegate.api.showing.ledger import show_entry
+from tidegate.api.showing.look import look_at, show_now, show_record
+from tidegate.api.showing.rollout import show_rollout
+from tidegate.api.state import World
+from tidegate.domain.health.evidence import NO_EVIDENCE
+from tidegate.domain.quantities import ServiceName
+from tidegate.domain.rollout.machine import State
+from tidegate.errors import ActiveRolloutError, NotFoundError, StoreError
+from tidegate.usecases.commands import find_rollout
+from tidegate.usecases.explain import explain
+from tidegate.usecases.start import start_rollout
+
+router = APIRouter(prefix="/v1/rollouts", tags=["rollouts"], route_class=GuardedRoute)
+
+MOST_LISTED: Final = 500
+MOST_SEARCHED: Final = 5000
+"""How many of the newest rollouts a filter by state looks through."""
+
+READING: Final = (NotFoundError, StoreError)
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=shapes.Rollout,
+    **operation(Permission.START, *PROPOSING, ActiveRolloutError),
+)
+async def start(asked: shapes.StartRollout, call: Calling) -> Response:
+    """Start a rollout: it is recorded and waits; what follows is the engine's."""
+    outside = call.server.outside
+
+    async def begin() -> shapes.Rollout:
+        resolved = resolved_service(outside, asked.service)
+        rollout = await start_rollout(
+            outside,
+            resolved,
+            asked.change,
+            actor=call.actor,
+            expected_plan_hash=asked.plan_hash,
+        )
+        return show_rollout(rollout, now=outside.clock.now())
+
+    return await once(call, 201, begin)
+
+
+@router.get("", **operation(Permission.READ, StoreError))
+def list_rollouts(
+    outside: World,
+    service: Annotated[str | None, Query(max_length=200)] = None,
+    state: Annotated[list[State] | None, Query(description="One or more states.")] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 100,
+) -> shapes.Rollouts:
+    """Return rollouts, newest first. A filter by state looks through the newest 5,000."""
+    with outside.store.begin(read_only=True) as transaction:
+        found = transaction.rollouts(
+            service=None if service is None else ServiceName(service),
+            limit=limit if state is None else MOST_SEARCHED,
+        )
+    wanted = [rollout for rollout in found if state is None or rollout.state in state]
+    now = outside.clock.now()
+    return shapes.Rollouts(rollouts=[show_rollout(one, now=now) for one in wanted[:limit]])
+
+
+@router.get("/{rollout}", **operation(Permission.READ, *READING))
+async def get_rollout(
+    rollout: str,
+    outside: World,
+    observe: Annotated[bool, Query(description="Ask the targets what they serve now.")] = False,
+) -> shapes.Rollout:
+    """Return one rollout, by its id, the beginning of it, or a service's name (its latest)."""
+    look = look_at(outside, find_rollout(outside, rollout))
+    return await show_now(outside, look) if observe else show_record(outside, look)
+
+
+@router.get("/{rollout}/evidence", **operation(Permission.READ, *READING))
+def get_evidence(rollout: str, outside: World) -> evidence_shapes.Evidence:
+    """Return what the signals have shown, per signal and arm, and what is needed."""
+    look = look_at(outside, find_rollout(outside, rollout))
+    return show_evidence(look.rollout, look.evidence, look.stored)
+
+
+@router.get("/{rollout}/why", **operation(Permission.READ, *READING))
+async def why(rollout: str, outside: World) -> ledger_shapes.Why:
+    """Return why a rollout is where it is, what it waits for now, and on what evidence."""
+    found = find_rollout(outside, rollout)
+    explanation = await run_in_threadpool(explain, outside, found.id)
+    look = look_at(outside, found)
+    brought, last = explanation.brought_here_by, explanation.last_decision
+    return ledger_shapes.Why(
+        rollout=await show_now(outside, look),
+        brought_here_by=None if brought is None else show_entry(brought),
+        last_decision=None if last is None else show_entry(last),
+        evidence=show_evidence(look.rollout, explanation.evidence or NO_EVIDENCE, look.stored),
+    )
+
+
+@router.get("/{rollout}/ledger", **operation(Permission.READ, *READING))
+def get_ledger(
+    rollout: str,
+    outside: World,
+    after: Annotated[int, Query(ge=0, le=2**53, description="Only later numbers.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
+) -> ledger_shapes.Entries:
+    """Return a rollout's decisions and commands, oldest first."""
+    found = find_rollout(outside, rollout)
+    with outside.store.begin(read_only=True) as transaction:
+        entries = transaction.ledger(rollout_id=found.id, after=after, limit=limit)
+    return ledger_shapes.Entries(entries=[show_entry(entry) for entry in entries])

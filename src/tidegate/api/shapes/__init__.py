@@ -1,0 +1,1 @@
+"""What goes over the wire, as pydantic models. They import nothing of ours: clients load them too."""

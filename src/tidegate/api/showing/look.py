@@ -1,0 +1,81 @@
+"""
+Looking at one rollout: the record, with what its targets and its signals say at this moment.
+
+Waits are recorded when their reason begins, not with every word that changes. Whoever looks gets the
+words of now: they are what the next step would say, from the same rules.
+"""
+
+from dataclasses import dataclass
+
+from tidegate.api.shapes import rollout as shapes
+from tidegate.api.showing.rollout import show_rollout
+from tidegate.domain.health.evidence import Evidence
+from tidegate.domain.rollout import decide as rules
+from tidegate.domain.rollout.decide import Observation, decide
+from tidegate.domain.rollout.machine import State
+from tidegate.domain.rollout.model import Rollout, WaitingOn
+from tidegate.ports.store import StoredEvidence
+from tidegate.usecases.observe import observe
+from tidegate.usecases.outside import Outside
+from tidegate.usecases.step import evidence_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """A rollout with its stored evidence, both of the same instant."""
+
+    rollout: Rollout
+    stored: StoredEvidence | None
+
+    @property
+    def evidence(self) -> Evidence:
+        """What is known of its signals; nothing where nothing is stored."""
+        return evidence_of(self.stored)
+
+
+def look_at(outside: Outside, rollout: Rollout) -> Look:
+    """Return *rollout* as it is stored now, with its evidence."""
+    with outside.store.begin(read_only=True) as transaction:
+        return Look(
+            rollout=transaction.rollout(rollout.id), stored=transaction.evidence(rollout.id)
+        )
+
+
+def show_record(outside: Outside, look: Look) -> shapes.Rollout:
+    """Return what is on record, without asking the targets."""
+    return show_rollout(look.rollout, now=outside.clock.now(), evidence=look.evidence)
+
+
+async def show_now(outside: Outside, look: Look) -> shapes.Rollout:
+    """Return the rollout as its targets serve it now, and what it waits for in the words of now."""
+    rollout = look.rollout
+    if rollout.is_final and (rollout.state is not State.COMPLETED or rollout.settled):
+        # What the targets serve now may be the work of a later rollout.
+        return show_record(outside, look)
+    seen = await observe(outside, rollout)
+    now = outside.clock.now()
+    return show_rollout(
+        rollout,
+        now=now,
+        evidence=look.evidence,
+        seen=seen,
+        waiting_on=_waiting_now(
+            Observation(now=now, rollout=rollout, placements=seen, evidence=look.evidence)
+        ),
+    )
+
+
+def _waiting_now(seen: Observation) -> WaitingOn | None:
+    """Return what the next step would wait for, None when it would do something else than wait."""
+    match decide(seen):
+        case (
+            rules.Hold()
+            | rules.Reapply()
+            | rules.Withdraw()
+            | rules.Retire()
+            | rules.BringBack()
+            | rules.Pause() as waits
+        ):
+            return waits.waiting_on
+        case _:
+            return None

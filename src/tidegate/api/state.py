@@ -1,0 +1,40 @@
+"""What an application is made with, for its routes to find. Nothing global: two can run in one process."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Annotated
+from weakref import WeakValueDictionary
+
+from fastapi import Depends, Request
+
+from tidegate.usecases.outside import Outside
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerState:
+    """
+    The world, the token that opens the API, and the version that is told.
+
+    `in_flight` holds a lock per idempotency key that is being answered: the second of two equal
+    requests waits for the answer of the first.
+    """
+
+    outside: Outside
+    token: str
+    version: str
+    in_flight: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+
+
+def server_of(request: Request) -> ServerState:
+    """Return what the application of *request* was made with."""
+    state = request.app.state.server
+    assert isinstance(state, ServerState), "create_app sets it"
+    return state
+
+
+def outside_of(request: Request) -> Outside:
+    """Return the world of the application of *request*."""
+    return server_of(request).outside
+
+
+World = Annotated[Outside, Depends(outside_of)]

@@ -1,0 +1,147 @@
+"""
+Talks to the server: shapes in, shapes out, and its problems as the errors that they were there.
+
+Every command carries an idempotency key, so that it can be sent again when a connection breaks before
+the answer has come.
+"""
+
+import getpass
+import json
+import re
+import uuid
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+import httpx
+from pydantic import ValidationError
+
+from tidegate.api.shapes.base import Shape
+from tidegate.api.shapes.problem import Problem
+from tidegate.cli.exit_codes import error_kinds
+from tidegate.cli.server_file import START_ONE, Address
+from tidegate.errors import ServerUnreachableError, TidegateError
+
+CONNECT_SECONDS: Final = 5.0
+ANSWER_SECONDS: Final = 60.0
+TRIES: Final = 3
+ENGINE_NAME: Final = "tidegate"
+"""The name that the engine acts under: a person with the same name gets another."""
+
+Answer = TypeVar("Answer", bound=Shape)
+
+
+class Client:
+    """One conversation with a server; a context manager that ends it."""
+
+    def __init__(self, address: Address) -> None:
+        self._url = address.url
+        self._http = httpx.Client(
+            base_url=address.url,
+            headers={
+                "authorization": f"Bearer {address.token}",
+                "tidegate-actor": actor_name(),
+            },
+            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            # A proxy of the environment has no business between this user and this user's server.
+            trust_env=False,
+        )
+
+    def __enter__(self) -> Self:
+        """Return this client."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the conversation."""
+        self.close()
+
+    def close(self) -> None:
+        """End the conversation."""
+        self._http.close()
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return self._url
+
+    def get(self, path: str, kind: type[Answer], **params: object) -> Answer:
+        """
+        Return what is at *path*. Parameters that are None are left out.
+
+        Raises:
+            ServerUnreachableError: there is no server, or no answer that makes sense.
+            TidegateError: the server's own error.
+        """
+        given = {name: _text(value) for name, value in params.items() if value is not None}
+        return self._asked("GET", path, kind, params=given)
+
+    def post(self, path: str, kind: type[Answer], body: Mapping[str, object]) -> Answer:
+        """Return the answer to a command. Raises as `get` does."""
+        key = {"idempotency-key": str(uuid.uuid4())}
+        content = json.dumps(body).encode()
+        return self._asked("POST", path, kind, content=content, headers=key)
+
+    def _asked(self, method: str, path: str, kind: type[Answer], **options: Any) -> Answer:
+        response = self._sent(method, path, **options)
+        if response.is_error:
+            raise _error_of(response, self._url)
+        try:
+            return kind.model_validate_json(response.content)
+        except ValidationError as exc:
+            raise ServerUnreachableError(
+                f"{self._url} answered what this version doesn't understand",
+                hint="use the command line of the server's version: tidegate version",
+            ) from exc
+
+    def _sent(self, method: str, path: str, **options: Any) -> httpx.Response:
+        headers = {"content-type": "application/json", **options.pop("headers", {})}
+        for attempt in range(1, TRIES + 1):
+            try:
+                return self._http.request(method, path, headers=headers, **options)
+            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as exc:
+                if attempt == TRIES:
+                    raise self._unreachable(exc) from exc
+            except httpx.TransportError as exc:
+                raise self._unreachable(exc) from exc
+            except httpx.InvalidURL as exc:
+                raise self._unreachable(exc) from exc
+        raise AssertionError("the loop returns or raises")
+
+    def _unreachable(self, error: Exception) -> ServerUnreachableError:
+        why = (
+            "didn't answer in time" if isinstance(error, httpx.TimeoutException) else "is not there"
+        )
+        return ServerUnreachableError(f"the server at {self._url} {why}", hint=START_ONE)
+
+
+def actor_name() -> str:
+    """Return the name that this person acts under: the user's, made plain."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "cli"
+    plain = re.sub(r"[^A-Za-z0-9._@+-]", "-", user)[:64]
+    return f"{plain}-user" if plain == ENGINE_NAME else plain or "cli"
+
+
+def _text(value: object) -> str | list[str]:
+    if isinstance(value, list):
+        return [str(one) for one in value]
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _error_of(response: httpx.Response, url: str) -> TidegateError:
+    try:
+        problem = Problem.model_validate_json(response.content)
+    except ValidationError:
+        return ServerUnreachableError(
+            f"{url} isn't a Tidegate server: it answered HTTP {response.status_code}",
+            hint=START_ONE,
+        )
+    kind = error_kinds().get(problem.code, TidegateError)
+    return kind(problem.detail, hint=problem.hint)

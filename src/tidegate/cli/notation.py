@@ -1,0 +1,71 @@
+"""What is written in arguments: changes, places in a plan, rates, lengths of time."""
+
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+
+from tidegate.documents.notation import NotationError, parse_duration
+from tidegate.errors import InvalidRequestError
+
+_AT = re.compile(r"([1-9][0-9]*)@([1-9][0-9]*)")
+_RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)(?:/s)?")
+
+
+def parse_changes(written: Sequence[str]) -> dict[str, str]:
+    """
+    Return versions by component of `COMPONENT=VERSION[@sha256:…]`, each component once.
+
+    Raises:
+        InvalidRequestError: one isn't written so, or a component is there twice.
+    """
+    versions: dict[str, str] = {}
+    for text in written:
+        component, equals, version = text.partition("=")
+        if not (equals and component.strip() and version.strip()):
+            raise InvalidRequestError(
+                f"--change must be COMPONENT=VERSION, got {text!r}",
+                hint="the component of a `workload:` is called code: --change code=1.2.3",
+            )
+        if component.strip() in versions:
+            raise InvalidRequestError(
+                f"--change names {component.strip()} twice", hint="give each component one version"
+            )
+        versions[component.strip()] = version.strip()
+    return versions
+
+
+def parse_at(written: str | None) -> dict[str, int] | None:
+    """Return `PHASE@REVISION` as the API takes it, None for None. Raises InvalidRequestError."""
+    if written is None:
+        return None
+    match = _AT.fullmatch(written)
+    if match is None:
+        raise InvalidRequestError(
+            f"--at must be PHASE@REVISION, got {written!r}",
+            hint="`tidegate status ROLLOUT` shows both, as in --at 3@12",
+        )
+    return {"phase": int(match[1]), "revision": int(match[2])}
+
+
+def parse_rate(written: str | None) -> float | None:
+    """Return requests per second of `200` or `200/s`, None for None. Raises InvalidRequestError."""
+    if written is None:
+        return None
+    match = _RATE.fullmatch(written)
+    if match is None or float(match[1]) <= 0:
+        raise InvalidRequestError(
+            f"--rate must be requests per second, got {written!r}", hint="as in --rate 200"
+        )
+    return float(match[1])
+
+
+def parse_timeout(written: str | None) -> timedelta | None:
+    """Return a length of time as in `90s` or `2h`, None for None. Raises InvalidRequestError."""
+    if written is None:
+        return None
+    try:
+        return parse_duration(written)
+    except NotationError as exc:
+        raise InvalidRequestError(
+            f"--timeout must be a length of time, got {written!r}", hint="as in --timeout 90s"
+        ) from exc

@@ -1,0 +1,41 @@
+"""`tidegate server`: run the server here, and open its pages."""
+
+from typing import Annotated
+
+import typer
+
+from tidegate.api.tokens import page_link
+from tidegate.cli.server_file import find_server
+from tidegate.cli.session import Session, with_session
+
+app = typer.Typer(help="The server: run, page.", no_args_is_help=True)
+
+
+@app.command()
+def run(
+    host: Annotated[
+        str | None,
+        typer.Option(help="Where to listen. Default: TIDEGATE_LISTEN_HOST, else 127.0.0.1."),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="0 takes a free one. Default: TIDEGATE_LISTEN_PORT, else 7180."
+        ),
+    ] = None,
+) -> None:
+    """Run the server until it is told to end (Ctrl-C). Rollouts go on when it is started again."""
+    # The server's parts take a while to load; no other command needs them.
+    from tidegate.main import run_server
+
+    raise typer.Exit(run_server(host, port))
+
+
+def page(session: Session) -> None:
+    """Print the link that opens the read-only pages in a browser."""
+    address = find_server(session.url, session.token)
+    link = page_link(address.url, address.token)
+    session.printer.show({"url": link}, text=lambda: [link], names=[link])
+
+
+app.command("page")(with_session(page))

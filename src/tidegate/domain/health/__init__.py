@@ -1,0 +1,1 @@
+"""What signals prove, and when that is enough."""

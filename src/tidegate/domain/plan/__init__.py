@@ -1,0 +1,1 @@
+"""What is to be moved, in which phases, how long and how sure."""

@@ -1,0 +1,245 @@
+"""
+The resolved plan: everything a rollout will do, with every default filled in.
+
+Rule: nothing here is optional sugar. What `tidegate.yaml` leaves out has been filled in by
+`documents` before these types are made, so that what is shown, hashed and run is the same.
+Reading and checking text is not done here; neither is deciding.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from tidegate.domain.quantities import (
+    FULL_WEIGHT_BPS,
+    NO_EXPOSURE,
+    ComponentName,
+    Environment,
+    Exposure,
+    Placement,
+    ServiceName,
+    TargetName,
+    Version,
+)
+
+
+class SignalKind(StrEnum):
+    """How a signal is judged."""
+
+    ERRORS = "errors"
+    """Bad events among requests; more is harm."""
+    USAGE = "usage"
+    """Good events against the assigned share of exposure; fewer is harm."""
+    LATENCY = "latency"
+    """A histogram; a heavier tail is harm."""
+
+
+class ToleranceUnit(StrEnum):
+    """The unit a tolerance is written in: that of the signal itself."""
+
+    RATE = "rate"
+    """An absolute share: 0.05pp is 0.0005."""
+    RELATIVE = "relative"
+    """A share of the baseline's value: 20% is 0.2."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerance:
+    """The most harm of one signal that is still acceptable."""
+
+    value: float
+    unit: ToleranceUnit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalSpec:
+    """
+    One signal of the service and what is demanded of it.
+
+    `gate` signals must be certified before a phase passes; the others can only hold or halt.
+    `source` and `settings` are the signals driver's business (a URL, a query); the domain never reads them.
+    """
+
+    name: str
+    kind: SignalKind
+    gate: bool
+    tolerance: Tolerance
+    source: str
+    settings: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExerciseSpec:
+    """Proof that the changed path is really used: a count of the candidate that must reach a minimum."""
+
+    name: str
+    minimum_count: int
+    source: str
+    settings: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorBudget:
+    """
+    How often the proof may be wrong.
+
+    `alpha_halt` is shared by all attempts of a rollout, `beta` is per gate signal and phase.
+    """
+
+    alpha_halt: float
+    alpha_hold: float
+    beta: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """What a phase does to one placement: the exposure it has once the phase is applied."""
+
+    placement: Placement
+    exposure: Exposure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """
+    One step of exposure with its bake.
+
+    `bake` is the least time that good data must have been watched; data that stays undecided until
+    `bake_max` is inconclusive. `approvals` counts the people who must agree before the phase starts.
+    `signals` holds the tolerances in force in this phase.
+    """
+
+    name: str
+    ring: str
+    moves: tuple[Move, ...]
+    bake: timedelta
+    bake_max: timedelta
+    minimum_requests: int
+    approvals: int
+    approvers: str
+    signals: tuple[SignalSpec, ...]
+    exercises: tuple[ExerciseSpec, ...]
+
+    @property
+    def has_concurrent_baseline(self) -> bool:
+        """Whether at least one placement of this phase serves both arms to ordinary users."""
+        return any(0 < move.exposure.weight_bps < FULL_WEIGHT_BPS for move in self.moves)
+
+    @property
+    def exposes_users(self) -> bool:
+        """Whether ordinary users meet the candidate in this phase."""
+        return any(move.exposure.weight_bps > 0 for move in self.moves)
+
+
+class Recovery(StrEnum):
+    """What follows a halt for harm."""
+
+    ROLLBACK = "rollback"
+    """At once, back to what was served before."""
+    HOLD = "hold"
+    """Withdrawn and left for a person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """
+    The whole way from nobody to everyone, and what happens when it goes wrong.
+
+    `tick` is how often signals are read; data older than `stale_after` is stale; after
+    `no_data_halt_after` without usable data the rollout is halted. `apply_within` bounds how long a
+    target may take to serve what was asked. `quarantine` is how long the old version stays warm.
+    """
+
+    name: str
+    phases: tuple[Phase, ...]
+    budget: ErrorBudget
+    recovery: Recovery
+    tick: timedelta
+    stale_after: timedelta
+    no_data_halt_after: timedelta
+    apply_within: timedelta
+    quarantine: timedelta
+
+    def exposure_within(self, phase_index: int) -> dict[Placement, Exposure]:
+        """
+        Return the exposure of each placement that phases up to *phase_index* allow, in order of moves.
+
+        Exposure never shrinks inside a plan, so the last move of a placement is its greatest.
+        """
+        allowed: dict[Placement, Exposure] = {}
+        for phase in self.phases[: phase_index + 1]:
+            for move in phase.moves:
+                allowed[move.placement] = move.exposure
+        return allowed
+
+    def placements(self) -> tuple[Placement, ...]:
+        """Return every placement the plan ever moves, in the order of its first move."""
+        return tuple(self.exposure_within(len(self.phases) - 1))
+
+    def exposure_of(self, placement: Placement, phase_index: int) -> Exposure:
+        """Return what phases up to *phase_index* allow *placement*; nobody when it has not moved yet."""
+        return self.exposure_within(phase_index).get(placement, NO_EXPOSURE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComponentSpec:
+    """
+    One component of a service. `settings` is the driver's business, as canonical JSON text.
+
+    `kind` is for people and reports; no decision may depend on it.
+    """
+
+    name: ComponentName
+    kind: str
+    driver: str
+    settings_json: str
+    after: tuple[ComponentName, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetSpec:
+    """One target of a service. `settings_json` is the driver's business, as canonical JSON text."""
+
+    name: TargetName
+    ring: str
+    environment: Environment
+    settings_json: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSpec:
+    """A service as its resolved document describes it."""
+
+    name: ServiceName
+    owner: str
+    tier: int
+    components: tuple[ComponentSpec, ...]
+    targets: tuple[TargetSpec, ...]
+    plan: Plan
+
+    def component(self, name: ComponentName) -> ComponentSpec:
+        """Return the component called *name*; that it exists was checked when the document was read."""
+        return next(component for component in self.components if component.name == name)
+
+    def target(self, name: TargetName) -> TargetSpec:
+        """Return the target called *name*; that it exists was checked when the document was read."""
+        return next(target for target in self.targets if target.name == name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComponentChange:
+    """From which version to which one component goes. `before` differs per target only by error."""
+
+    component: ComponentName
+    to: Version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """An immutable bundle of component versions, by digest."""
+
+    components: tuple[ComponentChange, ...]
+
+    def version_of(self, component: ComponentName) -> Version | None:
+        """Return the version that *component* goes to, or None when the change leaves it alone."""
+        return next((part.to for part in self.components if part.component == component), None)

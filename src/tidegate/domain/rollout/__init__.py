@@ -1,0 +1,1 @@
+"""The states of a rollout, what may be observed of it, and the one function that decides."""

@@ -1,0 +1,1 @@
+"""Drivers that put versions of a component where they are served."""

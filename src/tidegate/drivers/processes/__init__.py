@@ -1,0 +1,1 @@
+"""Drivers that keep local processes alive beyond the life of the server."""

@@ -1,0 +1,1 @@
+"""Drivers that say when a rollout is stepped."""

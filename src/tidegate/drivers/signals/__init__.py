@@ -1,0 +1,1 @@
+"""Drivers that read counters and histograms per arm."""

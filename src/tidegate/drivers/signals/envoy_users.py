@@ -1,0 +1,133 @@
+"""
+How many different people met each pool, from a managed Envoy's access log.
+
+Envoy's counters know requests, not people. Its log has the sticky key of each request, but only
+while a candidate is exposed, and that key may tell who somebody is. Therefore:
+
+- Keys are hashed as soon as they are read, with a key that exists in this process only, so that what
+  is kept can't be told back into people, or compared with anything elsewhere.
+- Reading removes: each reading takes the log away from Envoy, and deletes what it read at the next
+  one. A raw key lies on disk no longer than from one reading to the second one after it. While
+  nobody reads, the log of an exposed route stays and grows by about 200 bytes a request.
+
+Someone without a key is known by the one that the answer gives them. A client that never returns it
+looks like a new person each time, so the number is an upper bound.
+"""
+
+import json
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Final
+
+from tidegate.domain.quantities import ServiceName, TargetName
+from tidegate.drivers.envoy.admin import EnvoyAdminError, open_admin
+from tidegate.drivers.envoy.layout import Proxy, cluster_name, proxy_of
+from tidegate.errors import SignalSourceError
+
+_KEY_BYTES: Final = 32
+_HASH_BYTES: Final = 8  # among a million people, two are taken for one with a chance of 3 in 10^8
+_ANSWER_WITHIN_S: Final = 2.0
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What is known of one target: when each hashed person last met each cluster."""
+
+    people: dict[str, dict[bytes, datetime]] = field(default_factory=dict)
+    read_bytes: int = 0  # of the log that was taken away
+    is_complete: bool = False  # whether Envoy was told to let go of it
+
+
+class EnvoyUsers:
+    """Counts people by the logs of the managed Envoys below *root*."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.resolve()
+        self._key = secrets.token_bytes(_KEY_BYTES)
+        self._seen: dict[TargetName, _Seen] = {}
+
+    async def read(self, target: TargetName) -> None:
+        """
+        Take in what Envoy has logged since the last time, and remove it from disk.
+
+        Raises:
+            SignalSourceError: the log can't be read.
+        """
+        proxy = proxy_of(self._root, target, "{}")
+        assert proxy.folder is not None, "a bare target's Envoy is managed"
+        log, taken = proxy.folder / "access.log", proxy.folder / "access.log.taken"
+        seen = self._seen.setdefault(target, _Seen())
+        try:
+            self._take_in(taken, seen)
+            if seen.is_complete:
+                taken.unlink(missing_ok=True)
+                seen.read_bytes, seen.is_complete = 0, False
+            if not taken.exists() and log.exists() and log.stat().st_size > 0:
+                log.replace(taken)
+                self._take_in(taken, seen)
+            if taken.exists():
+                # From then on Envoy writes to a new one. What it is writing now is read next time.
+                seen.is_complete = await _reopen_log(proxy)
+        except OSError as exc:
+            raise SignalSourceError(
+                f"the access log of {target} can't be read: {exc}",
+                hint="Check the owner and mode of the folder.",
+            ) from exc
+
+    def count(self, target: TargetName, service: ServiceName, pool: str, since: datetime) -> int:
+        """Return how many different people *pool* served at *since* or later, as far as read."""
+        people = self._seen.get(target, _Seen()).people.get(cluster_name(service, pool), {})
+        return sum(1 for last in people.values() if last >= since)
+
+    def forget(self, target: TargetName, service: ServiceName, pool: str) -> None:
+        """Drop everybody who met *pool*, once its rollout is over."""
+        self._seen.get(target, _Seen()).people.pop(cluster_name(service, pool), None)
+
+    def _take_in(self, path: Path, seen: _Seen) -> None:
+        for line in _whole_lines(path, seen):
+            entry = _entry(line)
+            if entry is None:
+                continue
+            cluster, person, at = entry
+            hashed = blake2b(person.encode(), digest_size=_HASH_BYTES, key=self._key).digest()
+            people = seen.people.setdefault(cluster, {})
+            people[hashed] = max(at, people.get(hashed, at))
+
+
+def _whole_lines(path: Path, seen: _Seen) -> Iterator[bytes]:
+    """Give the lines of *path* that were completed since the last time."""
+    try:
+        with path.open("rb") as file:
+            file.seek(seen.read_bytes)
+            content = file.read()
+    except FileNotFoundError:
+        return
+    whole = content[: content.rfind(b"\n") + 1]
+    seen.read_bytes += len(whole)
+    yield from whole.splitlines()
+
+
+def _entry(line: bytes) -> tuple[str, str, datetime] | None:
+    """Return cluster, person and time of a line of the log; None for one that names nobody."""
+    try:
+        fields: dict[str, Any] = json.loads(line)
+        person = fields["user"] or fields["request"]
+        if not person or not fields["cluster"]:
+            return None
+        return str(fields["cluster"]), str(person), datetime.fromisoformat(fields["time"])
+    except (ValueError, KeyError, TypeError):
+        return None  # a line cut short by a full disk or a kill; the people in it are met again
+
+
+async def _reopen_log(proxy: Proxy) -> bool:
+    """Tell Envoy to write to a new log; return whether it heard."""
+    try:
+        async with open_admin(proxy.admin, answer_within_s=_ANSWER_WITHIN_S) as admin:
+            await admin.post("/reopen_logs")
+    except EnvoyAdminError:
+        return False  # it may come back with the old one open, or start with a new one: ask again
+    return True

@@ -1,0 +1,1 @@
+"""Drivers that split traffic between candidate and baseline."""

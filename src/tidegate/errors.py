@@ -1,0 +1,169 @@
+"""
+Every way Tidegate says no, in one shape: what (code), with which values (message), what now
+(hint), again? (retryable).
+
+Users may match on `code`, so a code is never reused or changed. The API turns an error into
+problem+json, the command line into a sentence, a dimmed hint and an exit code; the log gets all four.
+Errors that only one driver can raise still live here, so that codes can be checked to be unique.
+"""
+
+from typing import ClassVar
+
+
+class TidegateError(Exception):
+    """Base of all errors that a person or a program may meet."""
+
+    code: ClassVar[str] = "tidegate.error"
+    http_status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 1
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+# --- what the caller wrote -------------------------------------------------------------------
+
+
+class InvalidDocumentError(TidegateError):
+    """`tidegate.yaml`, a plan in it, or a value on the command line can't be used as written."""
+
+    code = "document.invalid"
+    http_status = 422
+    exit_code = 2
+
+
+class InvalidRequestError(TidegateError):
+    """A request is well-formed but asks for something that doesn't make sense."""
+
+    code = "request.invalid"
+    http_status = 422
+    exit_code = 2
+
+
+class NotFoundError(TidegateError):
+    """The rollout, service, target or decision that was named doesn't exist."""
+
+    code = "not_found"
+    http_status = 404
+    exit_code = 2
+
+
+class VersionNotFoundError(TidegateError):
+    """A component has no such version to deploy."""
+
+    code = "version.not_found"
+    http_status = 422
+    exit_code = 2
+
+
+# --- what the present state doesn't allow ----------------------------------------------------
+
+
+class IllegalTransitionError(TidegateError):
+    """A rollout can't take this event in the state it's in."""
+
+    code = "rollout.illegal_transition"
+    http_status = 409
+    exit_code = 7
+
+
+class StateMovedError(TidegateError):
+    """The state that the caller saw isn't the state any more (optimistic conflict)."""
+
+    code = "state.moved"
+    http_status = 409
+    exit_code = 7
+    retryable = True
+
+
+class ActiveRolloutError(TidegateError):
+    """The service already has an active rollout on one of the targets."""
+
+    code = "rollout.already_active"
+    http_status = 409
+    exit_code = 6
+
+
+class RefusedError(TidegateError):
+    """A gate, a window, a freeze, a stop order or a server setting refuses the request."""
+
+    code = "refused"
+    http_status = 409
+    exit_code = 6
+
+
+class StaleGenerationError(TidegateError):
+    """A late or superseded write was refused: the target already serves a newer generation."""
+
+    code = "generation.stale"
+    http_status = 409
+    exit_code = 7
+
+
+class NotAllowedError(TidegateError):
+    """The caller isn't known, or isn't allowed to do this."""
+
+    code = "not_allowed"
+    http_status = 401
+    exit_code = 4
+
+
+# --- what the outside did --------------------------------------------------------------------
+
+
+class TrafficError(TidegateError):
+    """The data plane refused or didn't answer."""
+
+    code = "traffic.failed"
+    http_status = 502
+    retryable = True
+
+
+class WorkloadError(TidegateError):
+    """A workload couldn't be started, observed or stopped."""
+
+    code = "workload.failed"
+    http_status = 502
+    retryable = True
+
+
+class SignalSourceError(TidegateError):
+    """A source of health signals can't be read."""
+
+    code = "signals.failed"
+    http_status = 502
+    retryable = True
+
+
+class StoreError(TidegateError):
+    """The store can't be read or written; nothing was half-written."""
+
+    code = "store.failed"
+    http_status = 503
+    retryable = True
+
+
+class ServerUnreachableError(TidegateError):
+    """The command line found no server, or it didn't answer."""
+
+    code = "server.unreachable"
+    http_status = 503
+    retryable = True
+
+
+class LabError(TidegateError):
+    """The lab can't start, or one of its processes died."""
+
+    code = "lab.failed"
+
+
+class TimedOutError(TidegateError):
+    """What was waited for didn't happen in the time given; it may still happen."""
+
+    code = "timed_out"
+    http_status = 504
+    exit_code = 8
+    retryable = True

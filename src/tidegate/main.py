@@ -1,0 +1,376 @@
+"""
+The composition root: the only module that knows every part, and the only one that reads settings.
+
+It opens the store, makes the drivers, gives them to the use cases, and runs API and runner in one
+asyncio loop. Nothing is decided here.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+import httpx
+import structlog
+import uvicorn
+
+from tidegate.api.app import create_app
+from tidegate.domain.quantities import RolloutId
+from tidegate.drivers.clock.system import SystemClock
+from tidegate.drivers.component.file import FileComponent
+from tidegate.drivers.component.process import ProcessComponent
+from tidegate.drivers.processes.supervisor import ShimSupervisor
+from tidegate.drivers.runner.inprocess import InProcessRunner
+from tidegate.drivers.signals.envoy import EnvoySignals
+from tidegate.drivers.signals.openmetrics import OpenMetricsSignals
+from tidegate.drivers.signals.prometheus import PrometheusSignals
+from tidegate.drivers.traffic.envoy import EnvoyTraffic
+from tidegate.errors import (
+    ServerUnreachableError,
+    StoreError,
+    TidegateError,
+    TimedOutError,
+    WorkloadError,
+)
+from tidegate.lab.live import live
+from tidegate.lab.world import LabOptions, LabServer, prepare_state_dir
+from tidegate.settings import Settings
+from tidegate.store.open import open_store
+from tidegate.telemetry import events, logs
+from tidegate.usecases.outside import Outside
+from tidegate.usecases.work import EngineWork
+
+SERVER_FILE = "server.json"
+TOKEN_FILE = "token"  # noqa: S105 - the name of a file
+PROCESSES_DIR = "processes"
+STARTS_WITHIN_SECONDS = 20.0
+ENDS_WITHIN_SECONDS = 20.0
+
+log = structlog.get_logger("tidegate")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A server that listens: its address, its token and the ids of what it runs."""
+
+    url: str
+    token: str
+    state_dir: Path
+    store_url: str
+
+
+def default_state_dir() -> Path:
+    """Return where a user's state belongs (XDG base directories)."""
+    base = os.environ.get("XDG_STATE_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "state") / "tidegate"
+
+
+def run_server(listen_host: str | None = None, listen_port: int | None = None) -> int:
+    """
+    Run the server until it is told to end (SIGINT, SIGTERM). Returns the exit code.
+
+    Raises:
+        StoreError, WorkloadError: it can't start; nothing was left running.
+    """
+    settings = Settings()
+    chosen = settings.model_copy(
+        update={
+            key: value
+            for key, value in (("listen_host", listen_host), ("listen_port", listen_port))
+            if value is not None
+        }
+    )
+    logs.set_up(chosen.log_level)
+    return asyncio.run(_serve_until_told(chosen))
+
+
+def stop_server(*, workloads: bool) -> str:
+    """
+    End the server of this user's state folder; with *workloads* also the proxies and services it keeps.
+
+    Returns:
+        What was ended, in words.
+
+    Raises:
+        ServerUnreachableError: no server runs and nothing else was asked for.
+    """
+    state_dir = Settings().state_dir or default_state_dir()
+    ended = []
+    pid = _announced_pid(state_dir)
+    if pid is not None:
+        os.kill(pid, signal.SIGTERM)
+        _wait_for_end(pid)
+        ended.append(f"the server (process {pid})")
+    if workloads:
+        supervisor = ShimSupervisor(state_dir / PROCESSES_DIR)
+        names = asyncio.run(_end_all(supervisor))
+        ended.append(f"{len(names)} supervised processes")
+    if not ended:
+        raise ServerUnreachableError(
+            f"no server runs on {state_dir}", hint="start one with `tidegate server run`"
+        )
+    return " and ".join(ended)
+
+
+async def _end_all(supervisor: ShimSupervisor) -> tuple[str, ...]:
+    names = await supervisor.names()
+    await asyncio.gather(*(supervisor.end(name) for name in names))
+    return names
+
+
+def _announced_pid(state_dir: Path) -> int | None:
+    """Return the process of the server that announced itself here, None when it isn't alive."""
+    try:
+        pid = int(json.loads((state_dir / SERVER_FILE).read_text(encoding="utf-8"))["pid"])
+        os.kill(pid, 0)
+    except (OSError, ValueError, KeyError):
+        return None
+    return pid
+
+
+def _wait_for_end(pid: int) -> None:
+    for _ in range(int(ENDS_WITHIN_SECONDS / 0.05)):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+    raise TimedOutError(
+        f"the server (process {pid}) didn't end within {ENDS_WITHIN_SECONDS:g} s",
+        hint=f"look at its log, or end it with: kill -9 {pid}",
+    )
+
+
+def run_lab(options: LabOptions) -> int:
+    """
+    Run the lab: a server of its own, a demo service, users, two rollouts. Returns the exit code.
+
+    Raises:
+        LabError: its folder can't be used, or a part of it can't start.
+    """
+    logs.set_up("warning")
+    return asyncio.run(_live_in_lab(options))
+
+
+async def _live_in_lab(options: LabOptions) -> int:
+    settings = Settings(
+        state_dir=await prepare_state_dir(options.state_dir, ShimSupervisor),
+        lab_allowed=True,
+        listen_port=options.port,
+        log_level="warning",
+    )
+    async with serving(settings) as running:
+        supervisor = ShimSupervisor(running.state_dir / PROCESSES_DIR)
+        server = LabServer(
+            url=running.url, token=running.token, state_dir=running.state_dir, processes=supervisor
+        )
+        return await live(server, options)
+
+
+async def _serve_until_told(settings: Settings) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with serving(settings) as running:
+        print(f"tidegate listens on {running.url}", file=sys.stderr, flush=True)
+        await stop.wait()
+    return 0
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[Running]:
+    """
+    Run API and runner while the block runs; on leaving, end both. Traffic stays as it is.
+
+    Raises:
+        WorkloadError: the port is in use, or the state folder can't be written.
+        StoreError: the store can't be opened.
+    """
+    state_dir = _writable(settings.state_dir or default_state_dir())
+    listener = _listen(settings.listen_host, settings.listen_port)
+    host, port = listener.getsockname()[:2]
+    store_url = settings.store_url or f"sqlite:///{state_dir / 'tidegate.db'}"
+    running = Running(
+        url=f"http://{host}:{port}",
+        token=_token(state_dir),
+        state_dir=state_dir,
+        store_url=store_url,
+    )
+    async with httpx.AsyncClient() as client:
+        with contextlib.closing(listener):
+            outside, runner = compose(settings, state_dir, store_url, client)
+            app = create_app(outside, token=running.token, version=installed_version("tidegate"))
+            # A page that stays open must not keep a server from ending.
+            config = uvicorn.Config(
+                app, log_config=None, lifespan="off", timeout_graceful_shutdown=2
+            )
+            server = _Server(config)
+            tasks = [
+                asyncio.create_task(server.serve(sockets=[listener]), name="api"),
+                asyncio.create_task(runner.run(EngineWork(outside)), name="runner"),
+            ]
+            try:
+                await _started(server, tasks)
+                _announce(running)
+                log.info(events.SERVER_STARTED, url=running.url, state_dir=str(state_dir))
+                async with _failing_with(tasks):
+                    yield running
+            finally:
+                server.should_exit = True
+                tasks[1].cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                _withdraw_announcement(running)
+                log.info(events.SERVER_STOPPED, url=running.url)
+
+
+def compose(
+    settings: Settings, state_dir: Path, store_url: str, client: httpx.AsyncClient
+) -> tuple[Outside, InProcessRunner]:
+    """Return the world of this process: every port with its driver, and the runner."""
+    clock = SystemClock()
+    runner = InProcessRunner(clock, watch_every=_watch_every(settings), log=_log_failure)
+    processes = ShimSupervisor(state_dir / PROCESSES_DIR)
+    traffic = EnvoyTraffic(state_dir / "envoy", processes)
+    outside = Outside(
+        store=open_store(store_url),
+        clock=clock,
+        components={
+            "process": ProcessComponent(processes, traffic, state_dir / "workloads"),
+            "file": FileComponent(state_dir / "documents"),
+        },
+        signals={
+            "envoy": EnvoySignals(state_dir / "envoy", clock),
+            "openmetrics": OpenMetricsSignals(clock=clock, client=client),
+            "prometheus": PrometheusSignals(clock=clock, client=client),
+            "prometheus+https": PrometheusSignals(clock=clock, client=client),
+        },
+        wake=runner.wake,
+        lab_allowed=settings.lab_allowed,
+    )
+    return outside, runner
+
+
+def _watch_every(settings: Settings) -> timedelta:
+    return (
+        min(settings.watch_every, timedelta(milliseconds=250))
+        if settings.lab_allowed
+        else (settings.watch_every)
+    )
+
+
+def _log_failure(work: str, rollout_id: RolloutId | None, error: BaseException) -> None:
+    known = isinstance(error, TidegateError)
+    name = events.STEP_FAILED if work == "step" else events.WATCH_FAILED
+    log.warning(
+        name,
+        rollout_id=rollout_id,
+        error=str(error) or type(error).__name__,
+        code=error.code if isinstance(error, TidegateError) else type(error).__name__,
+        exc_info=None if known else error,
+    )
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its signal handlers: whoever runs the loop says when it ends."""
+
+    @contextlib.contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def]
+        yield
+
+
+async def _started(server: _Server, tasks: list["asyncio.Task[None]"]) -> None:
+    async with asyncio.timeout(STARTS_WITHIN_SECONDS):
+        while not server.started:
+            for task in tasks:
+                if task.done():
+                    task.result()
+            await asyncio.sleep(0.01)
+
+
+@contextlib.asynccontextmanager
+async def _failing_with(tasks: list["asyncio.Task[None]"]) -> AsyncIterator[None]:
+    """Cancel the block when one of *tasks* fails: a server without its runner must not look alive."""
+    body = asyncio.current_task()
+    failed: list[BaseException] = []
+
+    def ended(task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and task.exception() is not None and body is not None:
+            failed.append(task.exception() or AssertionError())
+            body.cancel()
+
+    for task in tasks:
+        task.add_done_callback(ended)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if failed:
+            raise failed[0] from None
+        raise
+    finally:
+        for task in tasks:
+            task.remove_done_callback(ended)
+
+
+def _writable(path: Path) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = path / f".write-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as exc:
+        raise StoreError(
+            f"the state folder {path} can't be written: {exc.strerror}",
+            hint="set TIDEGATE_STATE_DIR to a folder that this user may write",
+        ) from exc
+    return path.resolve()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), backlog=512)
+    except OSError as exc:
+        raise WorkloadError(
+            f"port {port} on {host} can't be listened on: {exc.strerror}",
+            hint="another server may run there: set TIDEGATE_LISTEN_PORT, or 0 for a free port",
+        ) from exc
+
+
+def _token(state_dir: Path) -> str:
+    """Return the token of this state folder, made at the first start, readable by its owner only."""
+    path = state_dir / TOKEN_FILE
+    if path.exists():
+        return path.read_text(encoding="ascii").strip()
+    token = secrets.token_urlsafe(32)
+    beside = path.with_name(f".{TOKEN_FILE}.{os.getpid()}")
+    with open(  # noqa: PTH123 - the mode must hold from the first byte on
+        os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii"
+    ) as file:
+        file.write(token + "\n")
+    beside.replace(path)
+    return token
+
+
+def _announce(running: Running) -> None:
+    path = running.state_dir / SERVER_FILE
+    beside = path.with_name(f".{SERVER_FILE}.{os.getpid()}")
+    beside.write_text(json.dumps({"url": running.url, "pid": os.getpid()}) + "\n", encoding="utf-8")
+    beside.replace(path)
+
+
+def _withdraw_announcement(running: Running) -> None:
+    """Take the address away again, unless another server has announced its own meanwhile."""
+    path = running.state_dir / SERVER_FILE
+    with contextlib.suppress(OSError, ValueError):
+        if json.loads(path.read_text(encoding="utf-8"))["pid"] == os.getpid():
+            path.unlink()

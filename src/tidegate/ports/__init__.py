@@ -1,0 +1,1 @@
+"""Small protocols between the engine and the world. Each has a public contract in testing/contracts."""

@@ -1,0 +1,268 @@
+"""
+The store port: the safety authority. State, ledger entry and outbox row are written together or not at all.
+
+A `Transaction` sees one consistent state and commits when its block ends without an error. Writers
+compare revisions; the loser of a race gets `StateMovedError` and looks again. Two promises need the
+database itself and not only our code: at most one active rollout per service and target, and
+generations that never repeat.
+
+Promises every driver keeps are held by `testing.contracts.store`.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from tidegate.domain.quantities import (
+    Generation,
+    Placement,
+    RolloutId,
+    ServiceName,
+    TargetName,
+    Version,
+)
+from tidegate.domain.rollout.model import Rollout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceRecord:
+    """The latest resolved document of a service. `canonical_json` is what `digest` is made of."""
+
+    name: ServiceName
+    canonical_json: str
+    digest: str
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEntry:
+    """
+    One fact for the ledger, before it has a place in the chain.
+
+    `kind` is `decision` or `command`; `rule` says which rule or verb; `observation_json` and
+    `decision_json` hold what a decision was made from and what it was, so that it can be made again.
+    """
+
+    at: datetime
+    rollout_id: RolloutId
+    service: ServiceName
+    actor: str
+    kind: str
+    rule: str
+    because: str
+    state_before: str
+    state_after: str
+    observation_json: str | None = None
+    decision_json: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEntry(NewEntry):
+    """A fact in its place: `number` counts from 1, no gaps; `hash` covers it and `previous_hash`."""
+
+    number: int
+    previous_hash: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxMessage:
+    """Something to tell the outside, written in the transaction that made it true."""
+
+    id: int
+    at: datetime
+    type: str
+    rollout_id: RolloutId
+    payload_json: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEvidence:
+    """
+    The state of a rollout's tests after `ticks` ticks of `attempt`, and its readable summary.
+
+    `state_json` restores the tests exactly; `evidence_json` is the `Evidence` they amount to.
+    """
+
+    rollout_id: RolloutId
+    attempt: int
+    ticks: int
+    at: datetime
+    state_json: str
+    evidence_json: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredTick:
+    """What one tick folded in, numbered from 1 within its attempt."""
+
+    number: int
+    tick_json: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastKnownGood:
+    """A version that completed its plan at a placement and outlived its quarantine."""
+
+    placement: Placement
+    version: Version
+    rollout_id: RolloutId
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """The answer once given to an idempotency key, and a digest of the request it was given to."""
+
+    request_digest: str
+    status: int
+    body_json: str
+
+
+class Transaction(Protocol):
+    """One consistent view of the store. Nothing is visible to others before it commits."""
+
+    # services
+    def put_service(self, record: ServiceRecord) -> None:
+        """Add or replace a service's document."""
+        ...
+
+    def service(self, name: ServiceName) -> ServiceRecord | None:
+        """Return the latest document of *name*."""
+        ...
+
+    def services(self) -> Sequence[ServiceRecord]:
+        """Return all services, by name."""
+        ...
+
+    # rollouts
+    def add_rollout(self, rollout: Rollout) -> None:
+        """
+        Add a new rollout and claim its targets for it.
+
+        Raises:
+            ActiveRolloutError: the service already has an active rollout on one of the targets.
+        """
+        ...
+
+    def save_rollout(self, rollout: Rollout) -> Rollout:
+        """
+        Save *rollout* over the stored one of the same revision; return it with the next revision.
+
+        A rollout that has become final gives up its claim on its targets.
+
+        Raises:
+            StateMovedError: the stored revision is another one.
+            NotFoundError: there is no such rollout.
+        """
+        ...
+
+    def rollout(self, rollout_id: RolloutId) -> Rollout:
+        """Return one rollout. Raises NotFoundError."""
+        ...
+
+    def rollouts(
+        self, *, service: ServiceName | None = None, limit: int = 100
+    ) -> Sequence[Rollout]:
+        """Return rollouts, newest first."""
+        ...
+
+    def rollouts_with_prefix(self, prefix: str) -> Sequence[RolloutId]:
+        """Return the ids that begin with *prefix*, at most 10."""
+        ...
+
+    def active_rollout(self, service: ServiceName) -> Rollout | None:
+        """Return the service's newest rollout that isn't over, if any."""
+        ...
+
+    def unfinished(self) -> Sequence[RolloutId]:
+        """Return every rollout that isn't final, or is completed and not settled yet."""
+        ...
+
+    def watched(self) -> Sequence[Rollout]:
+        """Return every rollout in one of the states that are watched (`machine.WATCHED`)."""
+        ...
+
+    # fencing
+    def issue_generation(
+        self, service: ServiceName, target: TargetName, *, above: int = 0
+    ) -> Generation:
+        """Return a number greater than any issued before for this pair, and greater than *above*."""
+        ...
+
+    # ledger and outbox
+    def append(self, entry: NewEntry) -> LedgerEntry:
+        """Add *entry* at the end of the chain. There is no way to change or remove one."""
+        ...
+
+    def ledger(
+        self, *, rollout_id: RolloutId | None = None, after: int = 0, limit: int = 1000
+    ) -> Sequence[LedgerEntry]:
+        """Return entries with a number greater than *after*, oldest first."""
+        ...
+
+    def ledger_entry(self, number: int) -> LedgerEntry:
+        """Return one entry. Raises NotFoundError."""
+        ...
+
+    def enqueue(self, *, at: datetime, type: str, rollout_id: RolloutId, payload_json: str) -> None:
+        """Add a message to the outbox."""
+        ...
+
+    def outbox(self, *, after: int = 0, limit: int = 100) -> Sequence[OutboxMessage]:
+        """Return messages with an id greater than *after*, oldest first."""
+        ...
+
+    # evidence
+    def save_evidence(self, stored: StoredEvidence, ticks: Sequence[StoredTick]) -> None:
+        """
+        Replace the evidence of a rollout and add the *ticks* that led to it.
+
+        A tick whose number is already stored for this attempt is the same tick and is ignored.
+        """
+        ...
+
+    def evidence(self, rollout_id: RolloutId) -> StoredEvidence | None:
+        """Return the latest evidence of a rollout."""
+        ...
+
+    def ticks(
+        self, rollout_id: RolloutId, attempt: int, *, through: int | None = None
+    ) -> Sequence[StoredTick]:
+        """Return the ticks of an attempt in order, up to number *through*."""
+        ...
+
+    # last known good
+    def add_last_known_good(self, good: LastKnownGood) -> None:
+        """Put a version at the head of a placement's chain; adding it again changes nothing."""
+        ...
+
+    def last_known_good(self, placement: Placement) -> Sequence[LastKnownGood]:
+        """Return a placement's chain, newest first."""
+        ...
+
+    # idempotency
+    def remember(self, key: str, answer: Remembered, *, at: datetime) -> None:
+        """Keep the answer to an idempotency key."""
+        ...
+
+    def remembered(self, key: str) -> Remembered | None:
+        """Return the answer that was given to *key*."""
+        ...
+
+
+class Store(Protocol):
+    """Opens transactions."""
+
+    def begin(self, *, read_only: bool = False) -> AbstractContextManager[Transaction]:
+        """
+        Return a transaction that commits when its block ends, and is undone when it raises.
+
+        With *read_only* it is a snapshot that waits for nobody and makes nobody wait.
+
+        Raises:
+            StoreError: the store can't be read or written.
+        """
+        ...

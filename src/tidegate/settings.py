@@ -1,0 +1,44 @@
+"""
+What an operator may set, read from the environment and nowhere else. Only `main` reads this.
+
+Plans and policies are not settings: they are in `tidegate.yaml`. Each default is pinned by a test,
+because people rely on it without having chosen it.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings of `tidegate server run`, each as the environment variable `TIDEGATE_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix="TIDEGATE_", extra="ignore", frozen=True)
+
+    state_dir: Path | None = None
+    """The server's files. Default `$XDG_STATE_HOME/tidegate`, else `~/.local/state/tidegate`."""
+
+    store_url: str | None = None
+    """The database, `sqlite:///…` or `postgresql+psycopg://…`. Default: SQLite in the state folder."""
+
+    listen_host: str = "127.0.0.1"
+    """Where the API listens. Loopback, because for now one token opens everything."""
+
+    listen_port: int = Field(default=7180, ge=0, le=65535)
+    """The API's port; 0 takes a free one."""
+
+    lab_allowed: bool = False
+    """Whether targets with `environment: lab` are accepted, which production's rules don't bind."""
+
+    watch_every_seconds: float = Field(default=1.0, gt=0, le=10)
+    """How often the watch looks for rollouts whose tick is due. A tick is 10 s, in a lab 1 s."""
+
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    """What is logged to standard error: debug, info, warning or error."""
+
+    @property
+    def watch_every(self) -> timedelta:
+        """`watch_every_seconds` as a duration."""
+        return timedelta(seconds=self.watch_every_seconds)

@@ -1,0 +1,89 @@
+"""
+The ledger's and the outbox's rows: only ever added.
+
+Numbers follow each other because writers take turns; that nobody changes or removes an entry is held
+by triggers in the database itself (see the migrations).
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, bindparam, insert, select
+
+from tidegate.domain.quantities import RolloutId
+from tidegate.ports.store import LedgerEntry, NewEntry, OutboxMessage
+from tidegate.store.ledger import GENESIS_HASH, chained
+from tidegate.store.refusals import no_such_entry
+from tidegate.store.rows import Rows
+from tidegate.store.tables import ledger, outbox
+
+_HEAD = select(ledger.c.number, ledger.c.hash).order_by(ledger.c.number.desc()).limit(1)
+_APPEND = insert(ledger)
+_ENTRY = select(ledger).where(ledger.c.number == bindparam("number"))
+_ENTRIES = (
+    select(ledger)
+    .where(ledger.c.number > bindparam("after"))
+    .order_by(ledger.c.number)
+    .limit(bindparam("limit"))
+)
+_ENTRIES_OF = _ENTRIES.where(ledger.c.rollout_id == bindparam("rollout_id"))
+
+_ENQUEUE = insert(outbox)
+_MESSAGES = (
+    select(outbox)
+    .where(outbox.c.id > bindparam("after"))
+    .order_by(outbox.c.id)
+    .limit(bindparam("limit"))
+)
+
+
+class LedgerRows(Rows):
+    """The part of a transaction that is about what happened and who is told."""
+
+    def append(self, entry: NewEntry) -> LedgerEntry:
+        """Add *entry* at the end of the chain."""
+        head = self._read(_HEAD).first()
+        after = (0, GENESIS_HASH) if head is None else (head.number, head.hash)
+        placed = chained(entry, after=after)
+        self._write(_APPEND, asdict(placed))
+        return placed
+
+    def ledger(
+        self, *, rollout_id: RolloutId | None = None, after: int = 0, limit: int = 1000
+    ) -> Sequence[LedgerEntry]:
+        """Return entries with a number greater than *after*, oldest first."""
+        if rollout_id is None:
+            rows = self._read(_ENTRIES, after=after, limit=limit)
+        else:
+            rows = self._read(_ENTRIES_OF, after=after, limit=limit, rollout_id=rollout_id)
+        return [_entry(row) for row in rows]
+
+    def ledger_entry(self, number: int) -> LedgerEntry:
+        """Return one entry; see the port."""
+        row = self._read(_ENTRY, number=number).first()
+        if row is None:
+            raise no_such_entry(number)
+        return _entry(row)
+
+    def enqueue(self, *, at: datetime, type: str, rollout_id: RolloutId, payload_json: str) -> None:
+        """Add a message to the outbox."""
+        # Ids follow the order of commits, since writers take turns: a reader that goes on after the
+        # last id it saw misses nothing.
+        self._write(
+            _ENQUEUE,
+            {"at": at, "type": type, "rollout_id": rollout_id, "payload_json": payload_json},
+        )
+
+    def outbox(self, *, after: int = 0, limit: int = 100) -> Sequence[OutboxMessage]:
+        """Return messages with an id greater than *after*, oldest first."""
+        return [_message(row) for row in self._read(_MESSAGES, after=after, limit=limit)]
+
+
+def _entry(row: Row[Any]) -> LedgerEntry:
+    return LedgerEntry(**row._mapping)
+
+
+def _message(row: Row[Any]) -> OutboxMessage:
+    return OutboxMessage(**row._mapping)

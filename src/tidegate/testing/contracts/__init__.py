@@ -1,0 +1,1 @@
+"""Tests that hold for every driver of a port. Third parties run them too."""

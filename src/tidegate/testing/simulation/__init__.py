@@ -1,0 +1,1 @@
+"""Worlds from a seed: whole rollouts with everything that goes wrong, and what must hold in all of them."""

@@ -1,0 +1,1 @@
+"""One file per verb. Each loads, decides through the domain, acts through ports, records once."""

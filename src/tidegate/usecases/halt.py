@@ -1,0 +1,78 @@
+"""
+Halting one rollout: withdraws the candidate first, records second. Needs no approval and no look.
+
+Whoever halts twice, or halts what is over, gets the present state back and no error.
+"""
+
+from dataclasses import replace
+
+from tidegate.domain.quantities import RolloutId
+from tidegate.domain.rollout.machine import Event, State
+from tidegate.domain.rollout.model import Halt, HaltCause, ReasonCode, Rollout, WaitingOn, WhoCanAct
+from tidegate.errors import StateMovedError
+from tidegate.ports.store import Transaction
+from tidegate.usecases.commands import TRIES, change_rollout
+from tidegate.usecases.observe import placements_of_interest
+from tidegate.usecases.outside import Outside
+from tidegate.usecases.withdraw import (
+    OvertakenError,
+    stopped_below,
+    with_generations,
+    withdraw,
+)
+
+STILL = frozenset({State.HALTED, State.RECOVERING})
+
+
+async def halt_rollout(
+    outside: Outside, rollout_id: RolloutId, *, actor: str, reason: str
+) -> Rollout:
+    """
+    Stop a rollout and withdraw its candidate, at once.
+
+    A target that can't be reached is withdrawn by the next steps, until it was seen to be.
+
+    Raises:
+        NotFoundError: there is no such rollout.
+        StoreError: the stop couldn't be recorded; it is in force at the targets all the same.
+    """
+    for _ in range(TRIES):
+        with outside.store.begin(read_only=True) as transaction:
+            rollout = transaction.rollout(rollout_id)
+        if rollout.is_final or rollout.is_return:
+            return rollout
+        try:
+            return await _halt_once(outside, rollout, actor=actor, reason=reason)
+        except OvertakenError:
+            # A step recorded a rise meanwhile: the stop has to come after it.
+            continue
+    raise StateMovedError(
+        f"rollout {rollout_id} was moved every time it was about to be halted",
+        hint="nobody is exposed at this moment: halt it again",
+    )
+
+
+async def _halt_once(outside: Outside, rollout: Rollout, *, actor: str, reason: str) -> Rollout:
+    issued, unreached = await withdraw(outside, rollout, placements_of_interest(rollout))
+    now = outside.clock.now()
+
+    def halted(_: Transaction, before: Rollout) -> Rollout:
+        if before.is_final or before.state in STILL:
+            return replace(before, generations=with_generations(before, issued))
+        generations = stopped_below(before, issued)
+        after = before.moved(Event.HALTED_BY_PERSON, at=now)
+        return replace(
+            after,
+            halt=Halt(
+                cause=HaltCause.PERSON, because=reason or "no reason given", by=actor, at=now
+            ),
+            generations=generations,
+            waiting_on=WaitingOn(
+                reason=ReasonCode.WITHDRAWING,
+                detail="; ".join(unreached) or "the candidate is withdrawn",
+                until=None,
+                who_can_act=WhoCanAct.OPERATOR,
+            ),
+        )
+
+    return change_rollout(outside, rollout.id, halted, actor=actor, verb="halt", reason=reason)

@@ -1,0 +1,322 @@
+"""
+Starting a rollout: resolve what is to be moved, refuse what can't be undone, record it. Moves nothing.
+
+A rollout that is started waits; `step` does the rest. Refusals come before anything is written.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from tidegate.documents.canonical import plan_hash
+from tidegate.documents.service_file import ResolvedService
+from tidegate.domain.plan.model import (
+    Change,
+    ComponentChange,
+    Move,
+    Phase,
+    Plan,
+    ServiceSpec,
+)
+from tidegate.domain.quantities import (
+    NO_EXPOSURE,
+    ComponentName,
+    Environment,
+    Generation,
+    Placement,
+    RolloutId,
+    TargetName,
+    Version,
+)
+from tidegate.domain.rollout.machine import Event, State
+from tidegate.domain.rollout.model import ReasonCode, Rollout, WaitingOn, WhoCanAct
+from tidegate.errors import InvalidRequestError, RefusedError
+from tidegate.ports.component import Applied
+from tidegate.ports.store import ServiceRecord, Transaction
+from tidegate.usecases.outside import Outside
+from tidegate.usecases.record import note_command
+from tidegate.usecases.withdraw import issue, with_generations
+
+INSTALL_PLAN = "install"
+"""The plan of a first deployment: nothing is served, so nobody is exposed to anything new."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """
+    What a start would do: the resolved service with its plan, the change, and what it replaces.
+
+    `in_force` is the generation that each target was seen to follow.
+    """
+
+    spec: ServiceSpec
+    change: Change
+    plan: Plan
+    plan_hash: str
+    baselines: tuple[tuple[Placement, Version], ...]
+    in_force: tuple[tuple[TargetName, Generation], ...]
+    is_install: bool
+
+
+async def propose(
+    outside: Outside, resolved: ResolvedService, versions: Mapping[str, str]
+) -> Proposal:
+    """
+    Return what starting *versions* (component to version) of a service would do. Changes nothing.
+
+    The same code serves `plan` and `start`, so the plan that was looked at is the plan that runs.
+
+    Raises:
+        InvalidRequestError: a component is unknown or no component changes.
+        VersionNotFoundError: a version doesn't exist.
+        RefusedError: a target is a lab and the server isn't, or only some targets serve the service.
+        WorkloadError, TrafficError: a target can't be asked what it serves.
+    """
+    spec = resolved.spec
+    _refuse_lab(outside, spec)
+    change = await _resolve_change(outside, spec, versions)
+    plan = _only_moves_of(spec.plan, change)
+    observed = await _observed(outside, spec, plan)
+    served = [(applied.placement, applied.serving) for applied in observed]
+    baselines = tuple((place, version) for place, version in served if version is not None)
+    is_install = not baselines
+    if is_install:
+        plan = _install_plan(plan)
+        baselines = tuple((place, _wanted(change, place)) for place, _ in served)
+    elif len(baselines) < len(served):
+        empty = ", ".join(str(place) for place, version in served if version is None)
+        raise RefusedError(
+            f"nothing is served at {empty}, but elsewhere it is",
+            hint="a first deployment has no baseline to compare with: start it there alone, with a"
+            " tidegate.yaml that names only those targets",
+        )
+    elif all(version == _wanted(change, place) for place, version in baselines):
+        names = ", ".join(f"{part.component}={part.to.name}" for part in change.components)
+        raise RefusedError(
+            f"{spec.name} serves {names} already",
+            hint="there is nothing to do; see what it serves with `tidegate status`",
+        )
+    return Proposal(
+        spec=replace(spec, plan=plan),
+        change=change,
+        plan=plan,
+        plan_hash=plan_hash(resolved, change),
+        baselines=baselines,
+        in_force=_in_force(observed),
+        is_install=is_install,
+    )
+
+
+async def start_rollout(
+    outside: Outside,
+    resolved: ResolvedService,
+    versions: Mapping[str, str],
+    *,
+    actor: str,
+    expected_plan_hash: str | None = None,
+) -> Rollout:
+    """
+    Record a new rollout and set it going.
+
+    Raises:
+        RefusedError: as `propose`; or *expected_plan_hash* isn't the hash any more.
+        ActiveRolloutError: the service has an active rollout on one of the targets.
+    """
+    proposal = await propose(outside, resolved, versions)
+    if expected_plan_hash is not None and expected_plan_hash != proposal.plan_hash:
+        raise RefusedError(
+            f"the plan is {proposal.plan_hash} now, not {expected_plan_hash}",
+            hint="tidegate.yaml or the versions changed since the plan was made: plan again",
+        )
+    now = outside.clock.now()
+    with outside.store.begin() as transaction:
+        transaction.put_service(
+            ServiceRecord(
+                name=resolved.spec.name,
+                canonical_json=resolved.canonical_json,
+                digest=resolved.digest,
+                updated_at=now,
+            )
+        )
+        _end_quarantines(transaction, proposal)
+        planned = new_rollout(
+            proposal, rollout_id=_new_id(transaction, proposal, now), actor=actor, now=now
+        )
+        # A generation of its own on every target: stops that earlier rollouts left lie below it,
+        # and one that is made from now on, with or without the store, lies above.
+        issued = issue(transaction, planned, planned.plan.placements())
+        planned = replace(planned, generations=with_generations(planned, issued))
+        waiting = replace(
+            planned.moved(Event.STARTED, at=now), generations=_fenced(transaction, proposal)
+        )
+        transaction.add_rollout(waiting)
+        reason = ", ".join(f"{c.component}={c.to.name}" for c in proposal.change.components)
+        note_command(transaction, planned, waiting, actor=actor, verb="start", reason=reason)
+    outside.wake(waiting.id)
+    return waiting
+
+
+def new_rollout(proposal: Proposal, *, rollout_id: RolloutId, actor: str, now: datetime) -> Rollout:
+    """Return the record of a rollout that hasn't begun."""
+    return Rollout(
+        id=rollout_id,
+        service=proposal.spec.name,
+        change=proposal.change,
+        plan=proposal.plan,
+        plan_hash=proposal.plan_hash,
+        baselines=proposal.baselines,
+        state=State.PLANNED,
+        revision=1,
+        created_at=now,
+        created_by=actor,
+        phase_index=0,
+        attempt=1,
+        state_since=now,
+        phase_since=now,
+        waiting_on=WaitingOn(
+            reason=ReasonCode.STARTING,
+            detail="the first step is due",
+            until=None,
+            who_can_act=WhoCanAct.NOBODY,
+        ),
+        components=proposal.spec.components,
+        targets=proposal.spec.targets,
+    )
+
+
+def _refuse_lab(outside: Outside, spec: ServiceSpec) -> None:
+    labs = [target.name for target in spec.targets if target.environment is Environment.LAB]
+    if labs and not outside.lab_allowed:
+        raise RefusedError(
+            f"{', '.join(labs)} is a lab target, and this server isn't a lab",
+            hint="leave `environment: lab` out, or start the server with TIDEGATE_LAB_ALLOWED=true",
+        )
+
+
+async def _resolve_change(
+    outside: Outside, spec: ServiceSpec, versions: Mapping[str, str]
+) -> Change:
+    names = {component.name for component in spec.components}
+    unknown = sorted(set(versions) - names)
+    if unknown or not versions:
+        raise InvalidRequestError(
+            f"{spec.name} has no component {unknown[0]!r}" if unknown else "no version was given",
+            hint=f"say --change COMPONENT=VERSION with COMPONENT one of: {', '.join(sorted(names))}",
+        )
+    resolved = await asyncio.gather(
+        *(
+            outside.driver(spec.component(ComponentName(name)).driver).resolve(
+                version, spec.component(ComponentName(name)).settings_json
+            )
+            for name, version in sorted(versions.items())
+        )
+    )
+    return Change(
+        components=tuple(
+            ComponentChange(component=ComponentName(name), to=version)
+            for name, version in zip(sorted(versions), resolved, strict=True)
+        )
+    )
+
+
+def _only_moves_of(plan: Plan, change: Change) -> Plan:
+    """Return *plan* without the moves of components that the change leaves alone."""
+    phases: list[Phase] = []
+    for phase in plan.phases:
+        moves = tuple(
+            move for move in phase.moves if change.version_of(move.placement.component) is not None
+        )
+        if moves:
+            phases.append(replace(phase, moves=moves))
+    if not phases:
+        raise InvalidRequestError(
+            "no phase of the plan moves what the change changes",
+            hint="name the component in the `run:` of a phase, or change another component",
+        )
+    return replace(plan, phases=tuple(phases))
+
+
+async def _observed(outside: Outside, spec: ServiceSpec, plan: Plan) -> Sequence[Applied]:
+    return await asyncio.gather(
+        *(
+            outside.driver(spec.component(place.component).driver).observe(place)
+            for place in plan.placements()
+        )
+    )
+
+
+def _in_force(observed: Sequence[Applied]) -> tuple[tuple[TargetName, Generation], ...]:
+    greatest: dict[TargetName, Generation] = {}
+    for applied in observed:
+        target = applied.placement.target
+        greatest[target] = max(greatest.get(target, Generation(0)), applied.generation)
+    return tuple(greatest.items())
+
+
+def _fenced(transaction: Transaction, proposal: Proposal) -> tuple[tuple[str, Generation], ...]:
+    """
+    Issue the generations that this rollout begins with, above what its targets follow.
+
+    So a stop that an earlier rollout left at a target is older than this rollout, and one that was
+    latched there without the store is not.
+    """
+    return tuple(
+        (str(target), transaction.issue_generation(proposal.spec.name, target, above=generation))
+        for target, generation in proposal.in_force
+    )
+
+
+def _wanted(change: Change, placement: Placement) -> Version:
+    version = change.version_of(placement.component)
+    assert version is not None, f"{placement} is not part of the change"
+    return version
+
+
+def _install_plan(plan: Plan) -> Plan:
+    moves = tuple(
+        Move(placement=placement, exposure=NO_EXPOSURE) for placement in plan.placements()
+    )
+    first = plan.phases[0]
+    phase = Phase(
+        name="install",
+        ring=first.ring,
+        moves=moves,
+        bake=timedelta(0),
+        bake_max=first.bake_max,
+        minimum_requests=0,
+        approvals=first.approvals,
+        approvers=first.approvers,
+        signals=(),
+        exercises=(),
+    )
+    return replace(plan, name=INSTALL_PLAN, phases=(phase,))
+
+
+def _end_quarantines(transaction: Transaction, proposal: Proposal) -> None:
+    """
+    A new rollout ends the quarantine of the one before: its version doesn't become last known good.
+
+    What it served stays served; the way back of the new rollout leads to it.
+    """
+    moved = set(proposal.plan.placements())
+    for earlier in transaction.rollouts(service=proposal.spec.name):
+        unsettled = earlier.state is State.COMPLETED and not earlier.settled
+        if unsettled and moved & set(earlier.plan.placements()):
+            transaction.save_rollout(replace(earlier, settled=True))
+
+
+def _new_id(transaction: Transaction, proposal: Proposal, now: datetime) -> RolloutId:
+    """Return a short id: what is being rolled out and when, hashed; longer only when it's taken."""
+    text = f"{proposal.spec.name} {proposal.plan_hash} {now.isoformat()}"
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    length = 6
+    while transaction.rollouts_with_prefix(digest[:length]):
+        length += 1
+    return RolloutId(digest[:length])
+
+
+def targets_of(rollout: Rollout) -> Sequence[str]:
+    """Return the targets that *rollout* moves, in order."""
+    return tuple(dict.fromkeys(place.target for place in rollout.plan.placements()))

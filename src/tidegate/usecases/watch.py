@@ -1,0 +1,455 @@
+"""
+Watching: reads the signals of everything that is exposed, once per source, and stores what they prove.
+
+The watch decides nothing. It turns readings into ticks, puts all ticks through the sequential tests as
+one batch, stores ticks and evidence in one transaction, and names the rollouts whose verdict changed.
+What it keeps in memory (the last readings, the tests' states) is a cache: readings are taken again
+after a restart, states are restored from the store, and a tick that another watcher has stored
+meanwhile wins over ours.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from tidegate.documents.records import from_json, to_json
+from tidegate.domain.health.evidence import Verdict, judge
+from tidegate.domain.health.readings import Gap, Quality, Reading, Tick, difference
+from tidegate.domain.plan.model import ExerciseSpec, Phase, Plan, SignalKind, SignalSpec
+from tidegate.domain.quantities import FULL_WEIGHT_BPS, Arm, Exposure, Placement, RolloutId
+from tidegate.domain.rollout.decide import certified_before, phase_in_force
+from tidegate.domain.rollout.machine import State
+from tidegate.domain.rollout.model import Rollout
+from tidegate.errors import NotFoundError, SignalSourceError, TidegateError
+from tidegate.ports.component import ArmLabels
+from tidegate.ports.signals import SignalQuery
+from tidegate.ports.store import StoredEvidence, StoredTick, Transaction
+from tidegate.telemetry import events
+from tidegate.usecases.evidence import (
+    EvidenceState,
+    ExerciseInput,
+    SignalInput,
+    TickRecord,
+    absorb,
+    summarise,
+)
+from tidegate.usecases.evidence_records import from_lists, to_lists
+from tidegate.usecases.outside import Outside
+from tidegate.usecases.sequential import Stratum
+
+log = structlog.get_logger("tidegate.watch")
+
+READ_WITHIN_SECONDS: Final = 5.0
+"""A source that takes longer has nothing to say for this tick."""
+
+ROWS_AT_ONCE: Final = 50
+"""Rollouts whose ticks are stored in one transaction, so that a halt waits for few of them."""
+
+LABELS_TICKS: Final = 30
+"""How many ticks the names of an arm's members are believed before they are asked for again."""
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What is kept of one rollout between ticks; made anew when its phase changes."""
+
+    phase_key: tuple[int, int, datetime]
+    readings: dict[tuple[str, Placement], Reading] = field(default_factory=dict)
+    labels: dict[Placement, Mapping[Arm, ArmLabels]] = field(default_factory=dict)
+    labels_age: int = 0
+    state: EvidenceState | None = None
+    last_look_at: datetime | None = None
+    last_verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """One rollout in this tick: its phase, its queries (signals first, then exercises)."""
+
+    rollout: Rollout
+    phase: Phase
+    memory: _Memory
+    queries: tuple[tuple[SignalSpec | ExerciseSpec, SignalQuery], ...]
+
+
+class Watch:
+    """The watch of one process. Its results are in the store; two watchers do no harm."""
+
+    def __init__(self, outside: Outside) -> None:
+        self._outside = outside
+        self._memories: dict[RolloutId, _Memory] = {}
+
+    async def look(self, rollout_ids: Sequence[RolloutId]) -> Sequence[RolloutId]:
+        """
+        Read what is due of these rollouts; return those whose verdict may have changed.
+
+        Raises:
+            StoreError: the store can't be read or written; the tick is lost, which holds, not harms.
+        """
+        now = self._outside.clock.now()
+        due = self._due(rollout_ids, now)
+        if not due:
+            return ()
+        looks = [look for rollout, phase in due if (look := await self._prepare(rollout, phase))]
+        readings = await self._read(looks)
+        at = self._outside.clock.now()
+        ticks = [self._tick(look, readings[index], at) for index, look in enumerate(looks)]
+        return self._store(looks, ticks)
+
+    def _due(self, rollout_ids: Sequence[RolloutId], now: datetime) -> list[tuple[Rollout, Phase]]:
+        wanted = set(rollout_ids)
+        with self._outside.store.begin(read_only=True) as transaction:
+            watched = [r for r in transaction.watched() if r.id in wanted]
+        alive = {rollout.id for rollout in watched}
+        for gone in wanted - alive:
+            self._memories.pop(gone, None)
+        due = []
+        for rollout in watched:
+            phase = phase_in_force(rollout)
+            if phase is None:
+                continue
+            memory = self._memories.get(rollout.id)
+            last = memory.last_look_at if memory else None
+            if last is None or now - last >= rollout.plan.tick * 0.9 or now < last:
+                due.append((rollout, phase))
+        return due
+
+    async def _prepare(self, rollout: Rollout, phase: Phase) -> _Look | None:
+        """Return what to read for one rollout, None when what is stored of it can't be used."""
+        try:
+            memory = self._remember(rollout, phase)
+        except TidegateError as exc:
+            _log_poison(rollout, exc)
+            return None
+        memory.last_look_at = self._outside.clock.now()
+        exposed = exposed_placements(rollout, phase)
+        if memory.labels_age % LABELS_TICKS == 0 and phase.exposes_users:
+            for placement in exposed:
+                memory.labels[placement] = await self._labels(rollout, placement)
+        memory.labels_age += 1
+        return _Look(
+            rollout=rollout, phase=phase, memory=memory, queries=_queries(rollout, phase, memory)
+        )
+
+    def _remember(self, rollout: Rollout, phase: Phase) -> _Memory:
+        key = (rollout.attempt, rollout.plan.phases.index(phase), rollout.phase_since)
+        memory = self._memories.get(rollout.id)
+        if memory is not None and memory.phase_key == key:
+            return memory
+        state = memory.state if memory and memory.phase_key[0] == rollout.attempt else None
+        if state is None:
+            with self._outside.store.begin(read_only=True) as transaction:
+                state = _stored_state(transaction, rollout)
+        memory = _Memory(phase_key=key, state=state)
+        self._memories[rollout.id] = memory
+        return memory
+
+    async def _labels(self, rollout: Rollout, placement: Placement) -> Mapping[Arm, ArmLabels]:
+        try:
+            applied = await self._outside.component(rollout, placement).observe(placement)
+        except TidegateError:
+            # What can't be asked has no arms, and a signal without arms is missing: that holds.
+            return {}
+        return applied.arms
+
+    async def _read(self, looks: Sequence[_Look]) -> list[list[Reading | SignalSourceError | None]]:
+        """Return the readings of each look's queries; one call per source serves all looks."""
+        by_source: dict[str, list[tuple[int, int, SignalQuery]]] = {}
+        answers: list[list[Reading | SignalSourceError | None]] = []
+        for index, look in enumerate(looks):
+            answers.append([None] * len(look.queries))
+            for place, (_, query) in enumerate(look.queries):
+                by_source.setdefault(query.source, []).append((index, place, query))
+        await asyncio.gather(
+            *(self._read_source(source, asked, answers) for source, asked in by_source.items())
+        )
+        return answers
+
+    async def _read_source(
+        self,
+        source: str,
+        asked: Sequence[tuple[int, int, SignalQuery]],
+        answers: list[list[Reading | SignalSourceError | None]],
+    ) -> None:
+        got: Sequence[Reading | SignalSourceError | None]
+        try:
+            driver = self._outside.source(source)
+            async with asyncio.timeout(READ_WITHIN_SECONDS):
+                got = await driver.read([query for _, _, query in asked])
+        except TimeoutError:
+            error = SignalSourceError(
+                f"{source} didn't answer within {READ_WITHIN_SECONDS:g} s",
+                hint="the rollout is held until it does",
+            )
+            got = [error] * len(asked)
+        except TidegateError as exc:
+            # One source's trouble, whatever it is, is missing data for those who need it.
+            got = [SignalSourceError(exc.message, hint=exc.hint)] * len(asked)
+        for (index, place, _), reading in zip(asked, got, strict=True):
+            answers[index][place] = reading
+
+    # --- from readings to ticks ----------------------------------------------------------------
+
+    def _tick(
+        self, look: _Look, readings: Sequence[Reading | SignalSourceError | None], at: datetime
+    ) -> TickRecord:
+        parts: dict[str, list[Stratum | Gap | None]] = {
+            spec.name: [] for spec in look.phase.signals if look.phase.exposes_users
+        }
+        counts = {spec.name: 0 for spec in look.phase.exercises}
+        for (spec, query), reading in zip(look.queries, readings, strict=True):
+            part = self._part(look, query, reading, at)
+            if isinstance(spec, ExerciseSpec):
+                if isinstance(part, Stratum):
+                    counts[spec.name] += part.candidate.total
+            else:
+                parts[spec.name].append(part)
+        return TickRecord(
+            at=at,
+            phase_index=look.memory.phase_key[1],
+            phase_began_at=look.rollout.phase_since,
+            counting=look.rollout.state is State.BAKING,
+            inputs=tuple(_input(name, found) for name, found in parts.items()),
+            exercises=tuple(ExerciseInput(name=n, count=c) for n, c in counts.items()),
+        )
+
+    def _part(
+        self,
+        look: _Look,
+        query: SignalQuery,
+        reading: Reading | SignalSourceError | None,
+        at: datetime,
+    ) -> Stratum | Gap | None:
+        """Return one placement's stratum, why there is none, or None when nothing new is known yet."""
+        if isinstance(reading, SignalSourceError):
+            return Gap(quality=Quality.MISSING, why=reading.message)
+        if reading is None:
+            # The members may have other names by now.
+            look.memory.labels_age = 0
+            return Gap(quality=Quality.MISSING, why=f"{query.source} has nothing for it")
+        key = (query.signal, query.placement)
+        previous = look.memory.readings.get(key)
+        if at - reading.at > look.rollout.plan.stale_after:
+            return Gap(quality=Quality.STALE, why=f"last measured at {reading.at.isoformat()}")
+        if reading.at - at > look.rollout.plan.stale_after:
+            # Kept, it would make every honest reading after it look old, and silence look good.
+            return Gap(
+                quality=Quality.CONTRADICTORY, why=f"measured at {reading.at.isoformat()}, later"
+            )
+        if previous is not None and reading.at <= previous.at:
+            return None
+        look.memory.readings[key] = reading
+        if previous is None:
+            return None
+        weight_bps = exposed_placements(look.rollout, look.phase)[query.placement].weight_bps
+        needs_baseline = weight_bps < FULL_WEIGHT_BPS and not query.signal.startswith(EXERCISE)
+        found = difference(previous, reading, needs_baseline=needs_baseline)
+        if isinstance(found, Gap):
+            return found
+        return _stratum(query.placement, weight_bps, found)
+
+    # --- storing -------------------------------------------------------------------------------
+
+    def _store(self, looks: Sequence[_Look], ticks: Sequence[TickRecord]) -> list[RolloutId]:
+        states = _absorb_apart(looks, ticks)
+        changed: list[RolloutId] = []
+        rows = list(zip(looks, ticks, states, strict=True))
+        for begin in range(0, len(rows), ROWS_AT_ONCE):
+            with self._outside.store.begin() as transaction:
+                for look, tick, state in rows[begin : begin + ROWS_AT_ONCE]:
+                    if state is not None and self._store_one(transaction, look, tick, state):
+                        changed.append(look.rollout.id)
+        return changed
+
+    def _store_one(
+        self, transaction: Transaction, look: _Look, tick: TickRecord, state: EvidenceState
+    ) -> bool:
+        rollout, memory = look.rollout, look.memory
+        before = memory.state.ticks if memory.state else 0
+        if state.ticks == before:
+            return False
+        stored = transaction.evidence(rollout.id)
+        already = stored.ticks if stored and stored.attempt == rollout.attempt else 0
+        over = stored is not None and stored.attempt > rollout.attempt
+        if over or already != before:
+            # Another watcher was here: its ticks are the record. Ours is dropped, and we go on
+            # from what is stored.
+            self._memories.pop(rollout.id, None)
+            return False
+        evidence = summarise(rollout.plan, state, attempt=rollout.attempt)
+        transaction.save_evidence(
+            StoredEvidence(
+                rollout_id=rollout.id,
+                attempt=rollout.attempt,
+                ticks=state.ticks,
+                at=tick.at,
+                state_json=json.dumps(to_lists(state), separators=(",", ":")),
+                evidence_json=to_json(evidence),
+            ),
+            [StoredTick(number=state.ticks, tick_json=to_json(tick))],
+        )
+        memory.state = state
+        judgement = judge(
+            evidence,
+            phase=look.phase,
+            budget=rollout.plan.budget,
+            attempt=rollout.attempt,
+            carried=certified_before(rollout),
+        )
+        verdict, last = judgement.verdict, memory.last_verdict
+        memory.last_verdict = verdict
+        return (
+            verdict is not last
+            or verdict is Verdict.FAIL
+            or (verdict is Verdict.PASS and state.baked_for >= look.phase.bake)
+            or state.baked_for >= look.phase.bake_max * rollout.bake_allowance
+        )
+
+
+def _absorb_apart(
+    looks: Sequence[_Look], ticks: Sequence[TickRecord]
+) -> Sequence[EvidenceState | None]:
+    """
+    Put all ticks through the tests as one batch; where that fails, each alone.
+
+    A tick that can't be absorbed is lost for its rollout, which is then held for want of data. It must
+    not be lost for the others.
+    """
+    batch = [
+        (look.rollout.plan, look.memory.state, tick)
+        for look, tick in zip(looks, ticks, strict=True)
+    ]
+    try:
+        return absorb(batch)
+    except ValueError:
+        return [
+            _absorb_alone(look.rollout, entry) for look, entry in zip(looks, batch, strict=True)
+        ]
+
+
+def _absorb_alone(
+    rollout: Rollout, entry: tuple[Plan, EvidenceState | None, TickRecord]
+) -> EvidenceState | None:
+    try:
+        return absorb([entry])[0]
+    except ValueError as exc:
+        _log_poison(rollout, exc)
+        return None
+
+
+def _log_poison(rollout: Rollout, error: Exception) -> None:
+    log.warning(events.WATCH_FAILED, rollout_id=rollout.id, error=str(error))
+
+
+EXERCISE: Final = "exercise:"
+"""Marks queries for exercises, so that a signal of the same name keeps its own readings."""
+
+
+def exposed_placements(rollout: Rollout, phase: Phase) -> dict[Placement, Exposure]:
+    """Return the placements where ordinary users meet the candidate while *phase* is in force."""
+    within = rollout.plan.exposure_within(rollout.plan.phases.index(phase))
+    return {place: exposure for place, exposure in within.items() if exposure.weight_bps > 0}
+
+
+def read_tick(stored: StoredTick) -> TickRecord:
+    """Return the tick that *stored* holds."""
+    return from_json(TickRecord, stored.tick_json)
+
+
+def _stored_state(transaction: Transaction, rollout: Rollout) -> EvidenceState | None:
+    try:
+        stored = transaction.evidence(rollout.id)
+    except NotFoundError:
+        return None
+    if stored is None or stored.attempt != rollout.attempt:
+        return None
+    return from_lists(rollout.plan, json.loads(stored.state_json))
+
+
+def _queries(
+    rollout: Rollout, phase: Phase, memory: _Memory
+) -> tuple[tuple[SignalSpec | ExerciseSpec, SignalQuery], ...]:
+    if not phase.exposes_users:
+        return ()
+    found: list[tuple[SignalSpec | ExerciseSpec, SignalQuery]] = []
+    for spec in phase.signals:
+        for placement in _strata(rollout, phase, memory, dict(spec.settings).get("component")):
+            found.append((spec, _query(rollout, placement, memory, spec.name, spec.kind, spec)))
+    for exercise in phase.exercises:
+        chosen = dict(exercise.settings).get("component")
+        for placement in _strata(rollout, phase, memory, chosen):
+            name = f"{EXERCISE}{exercise.name}"
+            query = _query(rollout, placement, memory, name, SignalKind.USAGE, exercise)
+            found.append((exercise, query))
+    return tuple(found)
+
+
+def _strata(
+    rollout: Rollout, phase: Phase, memory: _Memory, component: str | None
+) -> list[Placement]:
+    """
+    Return one placement per target: the same requests must not count twice for a bundle.
+
+    That of the named *component*, else the first whose arms can be told apart.
+    """
+    by_target: dict[str, Placement] = {}
+    for placement in exposed_placements(rollout, phase):
+        if component is not None and placement.component != component:
+            continue
+        kept = by_target.get(placement.target)
+        if kept is None or (not memory.labels.get(kept) and memory.labels.get(placement)):
+            by_target[placement.target] = placement
+    return list(by_target.values())
+
+
+def _query(
+    rollout: Rollout,
+    placement: Placement,
+    memory: _Memory,
+    name: str,
+    kind: SignalKind,
+    spec: SignalSpec | ExerciseSpec,
+) -> SignalQuery:
+    component = next(c for c in rollout.components if c.name == placement.component)
+    target = next(t for t in rollout.targets if t.name == placement.target)
+    return SignalQuery(
+        placement=placement,
+        signal=name,
+        kind=kind,
+        source=spec.source,
+        settings=dict(spec.settings),
+        arms=memory.labels.get(placement, {}),
+        component_settings_json=component.settings_json,
+        target_settings_json=target.settings_json,
+    )
+
+
+def _stratum(placement: Placement, weight_bps: int, tick: Tick) -> Stratum:
+    return Stratum(
+        placement=str(placement),
+        weight_bps=weight_bps,
+        candidate=tick.candidate,
+        baseline=tick.baseline,
+        bounds=tick.bounds,
+    )
+
+
+def _input(name: str, parts: Sequence[Stratum | Gap | None]) -> SignalInput:
+    """One bad target makes the signal bad: what isn't seen there isn't known to be well."""
+    gaps = [part for part in parts if isinstance(part, Gap)]
+    if gaps:
+        return SignalInput(signal=name, strata=(), quality=gaps[0].quality, note=gaps[0].why)
+    if not parts:
+        return SignalInput(
+            signal=name,
+            strata=(),
+            quality=Quality.MISSING,
+            note="no target can tell its arms apart",
+        )
+    strata = tuple(part for part in parts if isinstance(part, Stratum))
+    return SignalInput(signal=name, strata=strata, quality=Quality.GOOD, note="")

@@ -1,0 +1,30 @@
+"""The engine as a runner sees it: `step`, `watch`, and what is unfinished. No rule is in here."""
+
+from collections.abc import Sequence
+
+from tidegate.domain.quantities import RolloutId
+from tidegate.ports.runner import Turn
+from tidegate.usecases.outside import Outside
+from tidegate.usecases.step import step
+from tidegate.usecases.watch import Watch
+
+
+class EngineWork:
+    """All that a runner may ask of the engine."""
+
+    def __init__(self, outside: Outside) -> None:
+        self._outside = outside
+        self._watch = Watch(outside)
+
+    async def step(self, rollout_id: RolloutId) -> Turn:
+        """Take one turn of a rollout."""
+        return await step(self._outside, rollout_id)
+
+    async def watch(self, rollout_ids: Sequence[RolloutId]) -> Sequence[RolloutId]:
+        """Read the signals that are due; return the rollouts to be stepped now."""
+        return await self._watch.look(rollout_ids)
+
+    def unfinished(self) -> Sequence[RolloutId]:
+        """Return every rollout that needs turns."""
+        with self._outside.store.begin(read_only=True) as transaction:
+            return transaction.unfinished()

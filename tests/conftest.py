@@ -1,0 +1,35 @@
+"""What tests of several folders share: real servers that are started once for all of them."""
+
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+from hypothesis import settings
+from sqlalchemy import create_engine, make_url
+
+from tidegate.testing.postgres import running_postgres
+
+# Machines are noisy: how long an example takes is measured in benchmarks/, never asserted.
+settings.register_profile("tidegate", deadline=None)
+settings.load_profile("tidegate")
+
+_database_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """Return the address of a real PostgreSQL, one for all tests of a process."""
+    with running_postgres() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> str:
+    """Return the address of an empty database of its own for one test."""
+    name = f"test_{next(_database_numbers)}"
+    server = make_url(postgres_server).set(drivername="postgresql+psycopg")
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    engine.dispose()
+    return make_url(postgres_server).set(database=name).render_as_string(hide_password=False)

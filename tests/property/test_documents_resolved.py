@@ -1,0 +1,175 @@
+"""The resolved document reads back exactly, for any service and not only for those in examples."""
+
+import json
+from datetime import timedelta
+from typing import TypeVar
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tidegate.documents.canonical import canonical_json
+from tidegate.documents.notation import format_share, parse_any_share, parse_long_duration
+from tidegate.documents.resolved import from_document, to_document
+from tidegate.domain.durations import format_duration
+from tidegate.domain.plan.model import (
+    ComponentSpec,
+    ErrorBudget,
+    ExerciseSpec,
+    Move,
+    Phase,
+    Plan,
+    Recovery,
+    ServiceSpec,
+    SignalKind,
+    SignalSpec,
+    TargetSpec,
+    Tolerance,
+    ToleranceUnit,
+)
+from tidegate.domain.quantities import (
+    ComponentName,
+    Environment,
+    Exposure,
+    Placement,
+    ServiceName,
+    TargetName,
+)
+
+Item = TypeVar("Item")
+SERVICE = ServiceName("shop")
+PROCESS = canonical_json(
+    {
+        "driver": "process",
+        "package": "shop",
+        "command": None,
+        "run": "shop {port}",
+        "members": 2,
+        "files": [],
+        "env": {"A": "é"},
+        "probe": {"http": "/", "every_seconds": 0.25},
+        "drain_seconds": 10,
+        "pools": "canary",
+        "traffic": {
+            "driver": "envoy",
+            "listen": "127.0.0.1:80",
+            "sticky": "cookie:tg",
+            "internal": None,
+        },
+    }
+)
+
+names = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
+words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+durations = st.integers(0, 3 * 366 * 86_400_000).map(lambda ms: timedelta(milliseconds=ms))
+chances = st.floats(0, 1, exclude_min=True, exclude_max=True)
+settings = st.dictionaries(names, words, max_size=3).map(lambda pairs: tuple(sorted(pairs.items())))
+
+signals = st.builds(
+    SignalSpec,
+    name=names,
+    kind=st.sampled_from(SignalKind),
+    gate=st.booleans(),
+    tolerance=st.builds(
+        Tolerance,
+        value=st.floats(1e-9, 10),
+        unit=st.sampled_from(ToleranceUnit),
+    ),
+    source=words,
+    settings=settings,
+)
+exercises = st.builds(
+    ExerciseSpec,
+    name=names,
+    minimum_count=st.integers(1, 10**9),
+    source=words,
+    settings=settings,
+)
+moves = st.builds(
+    Move,
+    placement=st.builds(
+        Placement,
+        service=st.just(SERVICE),
+        component=names.map(ComponentName),
+        target=names.map(TargetName),
+    ),
+    exposure=st.builds(Exposure, internal=st.booleans(), weight_bps=st.integers(0, 10_000)),
+)
+
+
+def _tuples(items: st.SearchStrategy[Item]) -> st.SearchStrategy[tuple[Item, ...]]:
+    return st.lists(items, max_size=3).map(tuple)
+
+
+phases = st.builds(
+    Phase,
+    name=words,
+    ring=names,
+    moves=_tuples(moves),
+    bake=durations,
+    bake_max=durations,
+    minimum_requests=st.integers(0, 10**9),
+    approvals=st.integers(0, 9),
+    approvers=st.text(max_size=5),
+    signals=_tuples(signals),
+    exercises=_tuples(exercises),
+)
+services = st.builds(
+    ServiceSpec,
+    name=st.just(SERVICE),
+    owner=words,
+    tier=st.sampled_from([1, 2, 3]),
+    components=_tuples(
+        st.builds(
+            ComponentSpec,
+            name=names.map(ComponentName),
+            kind=st.just("code"),
+            driver=st.just("process"),
+            settings_json=st.just(PROCESS),
+            after=_tuples(names.map(ComponentName)),
+        )
+    ),
+    targets=_tuples(
+        st.builds(
+            TargetSpec,
+            name=names.map(TargetName),
+            ring=names,
+            environment=st.sampled_from(Environment),
+            settings_json=st.sampled_from(["{}", '{"listen":"127.0.0.1:81","region":"eu"}']),
+        )
+    ),
+    plan=st.builds(
+        Plan,
+        name=names,
+        phases=_tuples(phases),
+        budget=st.builds(ErrorBudget, alpha_halt=chances, alpha_hold=chances, beta=chances),
+        recovery=st.sampled_from(Recovery),
+        tick=durations,
+        stale_after=durations,
+        no_data_halt_after=durations,
+        apply_within=durations,
+        quarantine=durations,
+    ),
+)
+
+
+@given(services)
+def test_a_resolved_document_reads_back_exactly(spec: ServiceSpec) -> None:
+    """What the server runs is what was resolved, to the last digit."""
+    text = canonical_json(to_document(spec))
+
+    again = from_document(json.loads(text))
+
+    assert again == spec
+    assert canonical_json(to_document(again)) == text
+
+
+@given(durations)
+def test_durations_are_written_as_they_are_read(duration: timedelta) -> None:
+    """What is shown is exact."""
+    assert parse_long_duration(format_duration(duration)) == duration
+
+
+@given(st.integers(0, 10_000))
+def test_shares_are_written_as_they_are_read(weight_bps: int) -> None:
+    """Every weight there is can be shown and read."""
+    assert parse_any_share(format_share(weight_bps)) == weight_bps
