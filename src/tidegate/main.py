@@ -32,6 +32,7 @@ from tidegate.drivers.component.process import ProcessComponent
 from tidegate.drivers.processes.supervisor import ShimSupervisor
 from tidegate.drivers.runner.inprocess import InProcessRunner
 from tidegate.drivers.signals.envoy import EnvoySignals
+from tidegate.drivers.signals.envoy_users import EnvoyUsers
 from tidegate.drivers.signals.openmetrics import OpenMetricsSignals
 from tidegate.drivers.signals.prometheus import PrometheusSignals
 from tidegate.drivers.traffic.envoy import EnvoyTraffic
@@ -47,6 +48,7 @@ from tidegate.lab.world import LabOptions, LabServer, prepare_state_dir
 from tidegate.settings import Settings
 from tidegate.store.open import open_store
 from tidegate.telemetry import events, logs
+from tidegate.usecases.audience import read_audiences
 from tidegate.usecases.outside import Outside
 from tidegate.usecases.work import EngineWork
 
@@ -55,6 +57,7 @@ TOKEN_FILE = "token"  # noqa: S105 - the name of a file
 PROCESSES_DIR = "processes"
 STARTS_WITHIN_SECONDS = 20.0
 ENDS_WITHIN_SECONDS = 20.0
+AUDIENCES_EVERY_SECONDS = 30.0
 
 log = structlog.get_logger("tidegate")
 
@@ -207,7 +210,7 @@ async def serving(settings: Settings) -> AsyncIterator[Running]:
         state_dir=state_dir,
         store_url=store_url,
     )
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(trust_env=False) as client:
         with contextlib.closing(listener):
             outside, runner = compose(settings, state_dir, store_url, client)
             app = create_app(outside, token=running.token, version=installed_version("tidegate"))
@@ -219,6 +222,7 @@ async def serving(settings: Settings) -> AsyncIterator[Running]:
             tasks = [
                 asyncio.create_task(server.serve(sockets=[listener]), name="api"),
                 asyncio.create_task(runner.run(EngineWork(outside)), name="runner"),
+                asyncio.create_task(_keep_audiences_short(outside), name="audiences"),
             ]
             try:
                 await _started(server, tasks)
@@ -228,7 +232,8 @@ async def serving(settings: Settings) -> AsyncIterator[Running]:
                     yield running
             finally:
                 server.should_exit = True
-                tasks[1].cancel()
+                for task in tasks[1:]:
+                    task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
                 _withdraw_announcement(running)
                 log.info(events.SERVER_STOPPED, url=running.url)
@@ -257,8 +262,19 @@ def compose(
         },
         wake=runner.wake,
         lab_allowed=settings.lab_allowed,
+        audience=EnvoyUsers(state_dir / "envoy"),
     )
     return outside, runner
+
+
+async def _keep_audiences_short(outside: Outside) -> None:
+    """Read the proxies' logs of people often, so that no raw key of anybody stays for long."""
+    while True:
+        await asyncio.sleep(AUDIENCES_EVERY_SECONDS)
+        try:
+            await read_audiences(outside)
+        except TidegateError as exc:
+            _log_failure("audiences", None, exc)
 
 
 def _watch_every(settings: Settings) -> timedelta:

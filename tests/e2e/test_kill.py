@@ -41,6 +41,11 @@ async def installed(site: Site, server: Server) -> None:
     await site.let_users_come()
 
 
+async def needs_nobody(server: Server, rollout_id: str) -> bool:
+    waiting_on = (await server.get(f"/v1/rollouts/{rollout_id}"))["waiting_on"]
+    return waiting_on["reason_code"] != "inconclusive"
+
+
 async def ledger(server: Server, rollout_id: str) -> list[dict]:
     return (await server.get(f"/v1/rollouts/{rollout_id}/ledger"))["entries"]
 
@@ -50,7 +55,7 @@ async def share_of(site: Site, version: str, users: int = 400) -> float:
     served = 0
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{site.port}") as client:
         for number in range(users):
-            response = await client.get("/", cookies={"tg": f"probe-{number}"})
+            response = await client.get("/", headers={"cookie": f"tg=probe-{number}"})
             served += response.headers["x-demo-version"] == version
     return served / users
 
@@ -66,6 +71,7 @@ async def test_a_server_killed_at_every_step_goes_on_where_it_was(site: Site) ->
 
     kills, seen = 0, 0
     while not await is_in(server, rollout_id, *FINAL, "halted"):
+        assert await needs_nobody(server, rollout_id)
         entries = await ledger(server, rollout_id)
         if len(entries) > seen:
             seen = len(entries)

@@ -7,6 +7,7 @@ its neighbours keep theirs.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -38,6 +39,8 @@ duration_seconds_sum 12.5
 # EOF
 """
 """Counts of 100 requests, 10 of them bad."""
+
+OK = 'requests_total{code="200"}'
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -77,7 +80,7 @@ async def members() -> AsyncIterator[list[Member]]:
 
 @pytest.fixture
 async def source() -> AsyncIterator[OpenMetricsSignals]:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=3_600) as client:
         yield OpenMetricsSignals(
             clock=SystemClock(), client=client, scrape_timeout=timedelta(seconds=1)
         )
@@ -140,12 +143,13 @@ async def _unavailable(request: Request) -> Response:
 
 
 async def _huge(request: Request) -> Response:
-    body = HONEST.encode() + b" " * MAXIMUM_BODY_BYTES
-    return Response(body=body, content_type=OPENMETRICS)
+    # A page that would be good if it weren't so large.
+    body = HONEST.removesuffix("# EOF\n").encode() + b"\n" * MAXIMUM_BODY_BYTES
+    return Response(body=body, content_type=TEXT)
 
 
 async def _hanging(request: Request) -> Response:
-    await asyncio.sleep(30)
+    await asyncio.Event().wait()
     return Response()
 
 
@@ -156,7 +160,8 @@ async def test_a_member_that_fails_takes_no_other_along(
     """One bad member has no series; its neighbour and the other arm keep theirs."""
     members[0].instead = instead
 
-    [reading] = await source.read([query(members)])
+    async with asyncio.timeout(30):
+        [reading] = await source.read([query(members)])
 
     assert series_of(reading, Arm.CANDIDATE) == {members[1].address}
     assert series_of(reading, Arm.BASELINE) == {members[2].address}
@@ -166,17 +171,17 @@ async def test_a_member_that_fails_takes_no_other_along(
     ("page", "content_type"),
     [
         pytest.param(HONEST.removesuffix("# EOF\n"), OPENMETRICS, id="the end is missing"),
-        pytest.param('requests_total{code="200"} 9', TEXT, id="cut off in a number"),
+        pytest.param(f"{OK} 9", TEXT, id="cut off in a number"),
         pytest.param("", OPENMETRICS, id="nothing"),
         pytest.param("<html>sign in</html>\n", TEXT, id="another page"),
-        pytest.param("requests_total 5\nrequests_total 5\n", TEXT, id="a series twice"),
+        pytest.param(f"{OK} 5\n{OK} 5\n", TEXT, id="a series twice"),
         pytest.param(
-            "# TYPE requests counter\nrequests_total 5\nrequests_total 6\n# EOF\n",
+            f"# TYPE requests counter\n{OK} 5\n{OK} 6\n# EOF\n",
             OPENMETRICS,
             id="a series twice, in OpenMetrics",
         ),
-        pytest.param("requests_total five\n", TEXT, id="no number"),
-        pytest.param("# TYPE requests_total gauge\nrequests_total 5\n", TEXT, id="a gauge"),
+        pytest.param(f"{OK} five\n", TEXT, id="no number"),
+        pytest.param(f"# TYPE requests_total gauge\n{OK} 5\n", TEXT, id="a gauge"),
         pytest.param('requests_total{status="500"} 5\n', TEXT, id="no label code"),
     ],
 )
@@ -207,6 +212,23 @@ async def test_values_that_arent_numbers_are_passed_on_and_held(
     assert found.quality is Quality.NOT_A_NUMBER
 
 
+async def test_a_process_that_began_again_is_another_series(
+    members: list[Member], source: OpenMetricsSignals
+) -> None:
+    """Also one that has counted more than before by the time it is seen is known as a new one."""
+    names = []
+    for started in (1_000, 2_000):
+        members[2].page = f"process_start_time_seconds {started}\n{OK} {started}\n"
+        members[2].content_type = TEXT
+        [reading] = await source.read([query(members)])
+        names.append(series_of(reading, Arm.BASELINE))
+
+    assert names == [
+        {f"{members[2].address} since 1000.000"},
+        {f"{members[2].address} since 2000.000"},
+    ]
+
+
 async def test_an_arm_nobody_answers_for_is_absent(
     members: list[Member], source: OpenMetricsSignals
 ) -> None:
@@ -227,17 +249,7 @@ async def test_an_address_that_isnt_one_is_no_series(
 ) -> None:
     """A member with a broken name is a member that doesn't answer."""
     asked = query(members)
-    arms = {**asked.arms, Arm.CANDIDATE: {"members": address}}
-    broken = SignalQuery(
-        placement=asked.placement,
-        signal=asked.signal,
-        kind=asked.kind,
-        source=asked.source,
-        settings=asked.settings,
-        arms=arms,
-        component_settings_json="{}",
-        target_settings_json="{}",
-    )
+    broken = replace(asked, arms={**asked.arms, Arm.CANDIDATE: {"members": address}})
 
     [reading] = await source.read([broken])
 

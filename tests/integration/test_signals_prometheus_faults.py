@@ -10,6 +10,7 @@ import gzip
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs
 
@@ -420,7 +421,8 @@ async def test_arms_that_look_the_same_are_never_asked_about(
     fake: FakePrometheus, source: PrometheusSignals
 ) -> None:
     """Where both arms carry one label, their numbers would agree, and that would look like proof."""
-    query = fake.query(arm_label="digest")
+    same = {"version": "1.1"}
+    query = replace(fake.query(), arms={Arm.CANDIDATE: same, Arm.BASELINE: same})
 
     [reading] = await source.read([query])
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import httpx
 
-from tidegate.documents.service_file import read_service
+from tidegate.documents.service_file import ResolvedService, read_service
 from tidegate.drivers.processes.supervisor import ShimSupervisor
 from tidegate.lab.files import write_json
 from tidegate.lab.load_report import LoadSummary, report_lines, summarise
@@ -134,21 +134,29 @@ class Site:
                 start_new_session=True,
             )
 
-    async def start(self, server: Server, version: str) -> str:
-        """Start a rollout of the shop's *version*; return its id."""
+    def document(self, text: str = SHOP_DOCUMENT) -> ResolvedService:
+        """Return the shop's document, resolved; *text* is another one with the same blanks."""
         self.faults.mkdir(exist_ok=True)
-        text = SHOP_DOCUMENT.format(
+        filled = text.format(
             service="shop",
             python=sys.executable,
             faults=self.faults,
             port=self.port,
             target="lab-1",
         )
-        resolved = read_service(text, file="tidegate.yaml", base_dir=self.folder)
-        body = {"service": resolved.canonical, "change": {"code": version}}
+        return read_service(filled, file="tidegate.yaml", base_dir=self.folder)
+
+    async def start(self, server: Server, version: str, text: str = SHOP_DOCUMENT) -> str:
+        """Start a rollout of the shop's *version*; return its id."""
+        body = {"service": self.document(text).canonical, "change": {"code": version}}
         rollout = await server.post("/v1/rollouts", body)
         rollout_id: str = rollout["id"]
         return rollout_id
+
+    def load_since(self, began: datetime) -> LoadSummary:
+        """Return what the users got since *began*, as far as it is written; they go on."""
+        lines = report_lines(self.folder / "load.jsonl")
+        return summarise(lines, began, datetime(2100, 1, 1, tzinfo=UTC))
 
     async def let_users_come(self, rate: float = 200.0) -> None:
         """Start the load; it stays when servers die."""
@@ -159,6 +167,7 @@ class Site:
                 argv=(
                     *(sys.executable, "-m", "tidegate.lab.load"),
                     *("--url", f"http://127.0.0.1:{self.port}", "--rate", str(rate)),
+                    *("--order-share", "0.25"),
                     *("--report", str(self.folder / "load.jsonl")),
                     *("--control", str(self.faults / "load.control")),
                 ),

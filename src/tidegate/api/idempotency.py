@@ -67,7 +67,7 @@ async def once(call: Call, status: int, act: Callable[[], Awaitable[Shape]]) -> 
         return _answer(status, (await act()).model_dump_json())
     outside = call.server.outside
     async with call.server.in_flight.setdefault(call.key, asyncio.Lock()):
-        with outside.store.begin() as transaction:
+        with outside.store.begin(read_only=True) as transaction:
             known = transaction.remembered(call.key)
         if known is not None:
             return _again(call, known)

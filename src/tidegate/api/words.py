@@ -125,6 +125,8 @@ def progress_words(evidence: Evidence) -> str:
     words = f"baked {baked} of {duration_words(evidence.needed_seconds)}"
     if evidence.needed_requests:
         words += f", {evidence.requests} of {evidence.needed_requests} requests"
+    if evidence.people is not None:
+        words += f", about {evidence.people.candidate} people met it"
     return words
 
 

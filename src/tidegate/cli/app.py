@@ -119,3 +119,7 @@ def run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exit_codes.ERROR
     return exit_codes.DONE
+
+
+if __name__ == "__main__":
+    main()

@@ -1,18 +1,34 @@
 """What several commands ask of the server, in one place each."""
 
-from pathlib import PurePosixPath
-from typing import Any
-from urllib.parse import quote
+import re
+from typing import Any, Final
 
 from tidegate.api.shapes.evidence import Evidence
 from tidegate.api.shapes.rollout import Rollout
 from tidegate.cli.client import Client
 from tidegate.cli.notation import parse_at
+from tidegate.errors import NotFoundError
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,199}")
 
 
 def rollout_path(name: str, *parts: str) -> str:
-    """Return the path of a rollout in the API; *name* can't lead anywhere else."""
-    return str(PurePosixPath("/v1/rollouts", quote(name, safe=""), *parts))
+    """
+    Return the path of a rollout in the API.
+
+    Raises:
+        NotFoundError: *name* can't be anything's name. It must not lead elsewhere in the API.
+    """
+    return "/".join(("/v1/rollouts", path_part(name, "rollout and no service"), *parts))
+
+
+def path_part(name: str, what: str) -> str:
+    """Return *name* as one part of a path. Raises NotFoundError when it can't be the name of *what*."""
+    if not _NAME.fullmatch(name):
+        raise NotFoundError(
+            f"there is no {what} {name!r}", hint="`tidegate status` lists what there is"
+        )
+    return name
 
 
 def get_rollout(client: Client, name: str) -> Rollout:

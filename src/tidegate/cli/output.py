@@ -22,6 +22,12 @@ from tidegate.errors import TidegateError
 
 SCHEMA_VERSION: Final = 1
 
+_CONTROL: Final = {
+    code: "\N{REPLACEMENT CHARACTER}"
+    for code in (*range(0x20), *range(0x7F, 0xA0))
+    if chr(code) not in "\n\t"
+}
+
 
 class Format(StrEnum):
     """How data is printed."""
@@ -76,7 +82,7 @@ class Printer:
     def lines(self, lines: Sequence[Text | str]) -> None:
         """Print lines of text for people."""
         for line in lines:
-            self.out.print(line, soft_wrap=True, highlight=False, markup=False)
+            self.out.print(harmless(line), soft_wrap=True, highlight=False)
 
     def write(self, text: str) -> None:
         """Print *text* to the letter: no wrapping, no colour."""
@@ -85,12 +91,13 @@ class Printer:
 
     def note(self, text: str) -> None:
         """Tell the person something that isn't data."""
-        self.err.print(text, soft_wrap=True, highlight=False, markup=False)
+        self.err.print(harmless(text), soft_wrap=True, highlight=False)
 
     def error(self, error: TidegateError) -> None:
         """Tell what went wrong and what to do now."""
-        self.err.print(Text(error.message, style="bold red"), soft_wrap=True, highlight=False)
-        self.err.print(Text(error.hint, style="dim"), soft_wrap=True, highlight=False)
+        for text, style in ((error.message, "bold red"), (error.hint, "dim")):
+            line = harmless(Text(text, style=style))
+            self.err.print(line, soft_wrap=True, highlight=False)
 
     @property
     def is_wide(self) -> bool:
@@ -107,6 +114,21 @@ def printer(output: Format, *, no_color: bool) -> Printer:
         out=Console(file=sys.stdout, **color),  # type: ignore[arg-type]
         err=Console(file=sys.stderr, **color),  # type: ignore[arg-type]
     )
+
+
+def harmless(line: Text | str) -> Text:
+    """
+    Return *line* without characters that a terminal would obey.
+
+    Words of people, of targets and of telemetry are printed; none of them may move the cursor, hide
+    text or colour it.
+    """
+    text = line if isinstance(line, Text) else Text(line)
+    plain = text.plain.translate(_CONTROL)
+    if plain != text.plain:
+        text = text.copy()
+        text.plain = plain
+    return text
 
 
 def versioned(data: Shape | Mapping[str, Any]) -> dict[str, Any]:

@@ -31,6 +31,22 @@ def run(
     raise typer.Exit(run_server(host, port))
 
 
+@app.command()
+def stop(
+    workloads: Annotated[
+        bool,
+        typer.Option(
+            "--workloads",
+            help="End the proxies and services that it keeps, too. Users are no longer served.",
+        ),
+    ] = False,
+) -> None:
+    """End the server of this machine. Traffic stays as it is, unless --workloads is given."""
+    from tidegate.main import stop_server
+
+    print(f"ended {stop_server(workloads=workloads)}")
+
+
 def page(session: Session) -> None:
     """Print the link that opens the read-only pages in a browser."""
     address = find_server(session.url, session.token)

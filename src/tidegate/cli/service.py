@@ -1,13 +1,13 @@
 """`tidegate service`: the services that the server knows from their rollouts."""
 
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 from rich.text import Text
 
 from tidegate.api import words
 from tidegate.api.shapes.service import Service, ServiceDetail, Services
+from tidegate.cli.asking import path_part
 from tidegate.cli.found import need_rollout
 from tidegate.cli.output import yaml_text
 from tidegate.cli.session import Session, with_session
@@ -36,8 +36,8 @@ def get(
 ) -> None:
     """Show one service: where it is served, its last known good, its resolved document (wide)."""
     with session.connect() as client:
-        path = f"/v1/services/{quote(need_rollout(service), safe='')}"
-        found = client.get(path, ServiceDetail)
+        name = path_part(need_rollout(service), "service")
+        found = client.get(f"/v1/services/{name}", ServiceDetail)
     printer = session.printer
     printer.show(found, text=lambda: _detail(found, wide=printer.is_wide), names=[found.name])
 

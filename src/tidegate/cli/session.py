@@ -15,7 +15,7 @@ from typing import Annotated, Any, Concatenate, Final, ParamSpec
 import typer
 
 from tidegate.cli.client import Client
-from tidegate.cli.output import Format, Printer, printer
+from tidegate.cli.output import Format, Printer, harmless, printer
 from tidegate.cli.server_file import find_server
 from tidegate.cli.text.times import TimeFormat
 from tidegate.errors import InvalidRequestError, TidegateError
@@ -101,7 +101,7 @@ class Session:
             raise InvalidRequestError(
                 "nobody can be asked here", hint="say --yes to do it without a question"
             )
-        self.printer.err.print(f"{question} [y/N] ", end="", highlight=False, markup=False)
+        self.printer.err.print(harmless(f"{question} [y/N] "), end="", highlight=False)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             raise InvalidRequestError("nothing was done", hint="you said no")
 

@@ -22,7 +22,7 @@ from tidegate.api.shapes.rollout import Event, Events
 from tidegate.cli import exit_codes
 from tidegate.cli.asking import get_evidence, get_rollout, rollout_path
 from tidegate.cli.client import Client
-from tidegate.cli.output import Format, versioned
+from tidegate.cli.output import Format, harmless, versioned
 from tidegate.cli.session import Session
 from tidegate.cli.text.rollout import entry_line, headline, rollout_view, standing_lines
 from tidegate.errors import ServerUnreachableError
@@ -100,8 +100,7 @@ class Watching:
         log = [entry_line(event, form=self._session.times) for event in self._events]
         keys = f"Ctrl-C leaves, the rollout goes on   stop it: tidegate halt {self._rollout.id}"
         lines = [*view, *(f"  {line}" for line in reversed(log[-EVENTS_SHOWN:]))]
-        texts = [line if isinstance(line, Text) else Text(line) for line in lines]
-        return Group(*texts, Text(keys, style="dim"))
+        return Group(*map(harmless, lines), Text(keys, style="dim"))
 
     # --- elsewhere -------------------------------------------------------------------------------
 

@@ -31,6 +31,9 @@ MIXED_RING: Final = "all"
 EARLY_RINGS: Final = ("internal", "staging")
 """Rings that the default plans take before all others, wherever they stand in the list."""
 
+BAKE_MAX_FACTOR: Final = 3
+"""How often its bake an undecided phase may bake before a person is asked."""
+
 Share = int | Literal["internal"]
 
 
@@ -154,7 +157,8 @@ class DefaultPlan:
     A plan by name. `first` are the shares of the first ring with their bakes.
 
     `early` is the bake of internal users and of each ring for them; `rest` that of the ring after the
-    first, whose targets move one at a time. Each further ring bakes longer by `growth`.
+    first, whose targets move one at a time. Each further ring bakes longer by `growth`. `bake_max` is
+    the least that an undecided bake is given, where three times its bake would be too short.
     """
 
     name: str
@@ -162,6 +166,7 @@ class DefaultPlan:
     first: tuple[tuple[int, timedelta], ...]
     rest: timedelta
     growth: timedelta
+    bake_max: timedelta = timedelta(0)
 
 
 def _hours(number: int) -> timedelta:
@@ -200,6 +205,8 @@ DEFAULT_PLANS: Final = {
             ),
             rest=_seconds(18),
             growth=_seconds(3),
+            # Seconds of a small share prove little when luck is bad; a person would wait a minute.
+            bake_max=_seconds(60),
         ),
     )
 }
@@ -225,6 +232,7 @@ def default_steps(plan: DefaultPlan, ground: Ground, path: KeyPath) -> list[Step
                 components=components,
                 shares=(share,),
                 bake=bake,
+                bake_max=max(BAKE_MAX_FACTOR * bake, plan.bake_max),
                 at_once=1 if one_by_one else len(targets),
                 path=path,
             )

@@ -13,6 +13,7 @@ from typing import Final
 
 from tidegate.documents.components import has_internal_way
 from tidegate.documents.plans import (
+    BAKE_MAX_FACTOR,
     DEFAULT_PLANS,
     ExpandedPhase,
     Ground,
@@ -52,8 +53,10 @@ from tidegate.domain.quantities import (
     ServiceName,
 )
 
-BAKE_MAX_FACTOR: Final = 3
 SHORTEST_QUARANTINE: Final = timedelta(hours=24)
+SCRAPED_STALE_AFTER: Final = timedelta(seconds=150)
+"""Twice Prometheus's default scrape interval of a minute, and half of one to spare."""
+
 STALE_TICKS: Final = 3
 
 
@@ -182,11 +185,19 @@ def _plan(
         budget=_budget(file, proof),
         recovery=Recovery(written.recovery),
         tick=tick,
-        stale_after=written.stale_after or clocks.stale_after or STALE_TICKS * tick,
+        stale_after=written.stale_after or clocks.stale_after or _stale_after(tick, phases),
         no_data_halt_after=no_data.halt_after if no_data else clocks.no_data_halt_after,
         apply_within=written.apply_within or clocks.apply_within,
         quarantine=written.quarantine or clocks.quarantine or max(last_bake, SHORTEST_QUARANTINE),
     )
+
+
+def _stale_after(tick: timedelta, phases: tuple[Phase, ...]) -> timedelta:
+    """A source that measures itself only each minute isn't stale because we look more often."""
+    scraped = any(
+        spec.source.startswith("prometheus") for phase in phases for spec in phase.signals
+    )
+    return max(STALE_TICKS * tick, SCRAPED_STALE_AFTER) if scraped else STALE_TICKS * tick
 
 
 def _phase(

@@ -32,6 +32,8 @@ LAB_FILE: Final = "lab.json"
 PROCESSES: Final = "processes"
 MARKER: Final = "this-is-a-tidegate-lab"
 LOAD_PROCESS: Final = "lab-load"
+ORDER_SHARE: Final = 0.25
+"""A quarter of the requests are orders: at 5 % that proves in seconds that they still arrive."""
 
 SHOP_DOCUMENT: Final = """\
 # The lab's shop, as its team would write it. Bakes are seconds because the target is a lab.
@@ -199,6 +201,8 @@ async def start_users(world: World, options: LabOptions) -> None:
                 str(options.rate),
                 "--users",
                 str(options.users),
+                "--order-share",
+                str(ORDER_SHARE),
                 "--report",
                 str(world.report),
                 "--control",

@@ -8,6 +8,7 @@ holds the rollout for it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from tidegate.domain.health.readings import Reading
@@ -33,6 +34,24 @@ class SignalQuery:
     arms: Mapping[Arm, ArmLabels]
     component_settings_json: str
     target_settings_json: str
+
+
+class Audience(Protocol):
+    """Counts the different people who met each arm. For people to look at: no decision rests on it."""
+
+    async def people(
+        self, placement: Placement, arms: Mapping[Arm, ArmLabels], since: datetime
+    ) -> Mapping[Arm, int]:
+        """
+        Return how many different people each arm has served at *since* or later.
+
+        An upper bound: somebody who can't be recognised counts each time. Arms without a label that
+        the driver knows are absent. Reading also keeps what is stored about people short-lived.
+
+        Raises:
+            SignalSourceError: it can't be counted now.
+        """
+        ...
 
 
 class SignalSource(Protocol):

@@ -13,7 +13,7 @@ from tidegate.domain.rollout.model import Rollout
 from tidegate.errors import NotFoundError, RefusedError
 from tidegate.ports.clock import Clock
 from tidegate.ports.component import Assignment, ComponentDriver
-from tidegate.ports.signals import SignalSource
+from tidegate.ports.signals import Audience, SignalSource
 from tidegate.ports.store import Store
 
 
@@ -25,6 +25,7 @@ class Outside:
     `components` is by driver name, `signals` by the scheme of a source (`envoy`, `prometheus`).
     `wake` hints the runner that a rollout should be stepped. `lab_allowed` is a setting of the
     server: no author of a document can mark production's rules away by calling a target a lab.
+    `audience` counts people where a proxy can tell them apart.
     """
 
     store: Store
@@ -33,6 +34,7 @@ class Outside:
     signals: Mapping[str, SignalSource]
     wake: Callable[[RolloutId], None]
     lab_allowed: bool
+    audience: Audience | None = None
 
     def component(self, rollout: Rollout, placement: Placement) -> ComponentDriver:
         """Return the driver that moves *placement*. Raises RefusedError when it isn't there."""

@@ -368,7 +368,7 @@ async def _withdraw_again(scene: _Scene, waiting_on: WaitingOn) -> Rollout:
                 scene.outside, rollout, [here.placement], above=max(stopped, here.generation)
             )
             rollout = replace(rollout, generations=with_generations(rollout, issued))
-        elif here.exposure != NO_EXPOSURE:
+        elif here.exposure != NO_EXPOSURE or here.generation < current:
             driver = scene.outside.component(rollout, here.placement)
             try:
                 await driver.withdraw(here.placement, current)

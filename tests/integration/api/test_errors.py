@@ -107,7 +107,7 @@ class BrokenStore:
     def __init__(self, failure: Exception) -> None:
         self._failure = failure
 
-    def begin(self) -> AbstractContextManager[Transaction]:
+    def begin(self, *, read_only: bool = False) -> AbstractContextManager[Transaction]:
         raise self._failure
 
 

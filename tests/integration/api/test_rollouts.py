@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import httpx
 
+from tidegate.api.app import create_app
 from tidegate.domain.quantities import Arm
 from tidegate.domain.rollout.machine import State
+from tidegate.drivers.component.memory import MemoryComponent
 from tidegate.testing.memory_world import MemoryWorld, the_shop
 
 
@@ -122,6 +124,26 @@ async def test_exposure_tells_set_and_seen_apart(
     assert (record["set_bps"], record["actual_bps"]) == (1000, None)
     assert seen["exposure"][0]["actual_bps"] == 1000
     assert seen["exposure"][0]["candidate"]["name"] == "1.1.0"
+
+
+async def test_a_first_deployment_on_its_way_isnt_shown_as_seen() -> None:
+    """What a target was told and doesn't serve yet is unknown, not full exposure."""
+    world = MemoryWorld(component=MemoryComponent(lag_observes=3))
+    app = create_app(world.outside, token="t", version="0")
+    headers = {"authorization": "Bearer t"}
+    rollout = await world.start("1.0.0")
+    for _ in range(2):
+        await world.turn()
+
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://localhost", headers=headers
+    ) as asking:
+        seen = (await asking.get(f"/v1/rollouts/{rollout.id}?observe=true")).json()
+
+    assert seen["state"] == "applying"
+    assert seen["exposure"][0]["actual_bps"] != 10_000
+    assert seen["exposure"][0]["settled"] is False
 
 
 async def test_an_observed_rollout_waits_in_the_words_of_now(

@@ -1,79 +1,14 @@
-"""The command line against a real server over an engine in memory, on a free port of loopback."""
+"""The command line in an empty folder, and a server that it finds."""
 
-import asyncio
 import json
-import socket
-import threading
-from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import uvicorn
+from served_world import TOKEN, Cli, Result, Server
 
-from tidegate.api.app import create_app
 from tidegate.cli.app import run
-from tidegate.domain.rollout.model import Rollout
-from tidegate.testing.memory_world import DOCUMENT, MemoryWorld
-
-TOKEN = "a-token-for-tests"
-STARTS_WITHIN_SECONDS = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What one call of the command line left."""
-
-    code: int
-    out: str
-    err: str
-
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Cli = Callable[..., Result]
-
-
-class Server:
-    """A server in a thread of its own. The world is touched in the server's loop only."""
-
-    def __init__(self) -> None:
-        self.world = MemoryWorld()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        app = create_app(self.world.outside, token=TOKEN, version="0.1.0")
-        config = uvicorn.Config(app, log_config=None, lifespan="off", ws="none")
-        self._server = uvicorn.Server(config)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = threading.Thread(target=self._serve, name="server")
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-
-    def start(self) -> None:
-        self._thread.start()
-        with socket.create_connection(self._listener.getsockname(), STARTS_WITHIN_SECONDS):
-            pass
-
-    def stop(self) -> None:
-        self._server.should_exit = True
-        self._thread.join(STARTS_WITHIN_SECONDS)
-        self._listener.close()
-        assert not self._thread.is_alive(), "the server didn't end"
-
-    def __call__(self, work: Coroutine[Any, Any, Rollout]) -> Rollout:
-        """Do *work* in the server's loop and return what it gives."""
-        assert self._loop is not None, "start() waits for it"
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(STARTS_WITHIN_SECONDS)
-
-    def _serve(self) -> None:
-        async def serve() -> None:
-            self._loop = asyncio.get_running_loop()
-            await self._server.serve(sockets=[self._listener])
-
-        asyncio.run(serve())
+from tidegate.testing.memory_world import DOCUMENT
 
 
 @pytest.fixture

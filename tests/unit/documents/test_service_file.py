@@ -254,7 +254,7 @@ def test_a_plan_in_full_is_expanded() -> None:
     ]
     assert plan.recovery is Recovery.HOLD
     assert plan.tick == timedelta(seconds=20)
-    assert plan.stale_after == timedelta(minutes=1)
+    assert plan.stale_after == timedelta(seconds=150)
     assert plan.no_data_halt_after == _hours(1)
     assert plan.phases[2].bake_max == _hours(48)
     assert (plan.phases[4].approvals, plan.phases[4].approvers) == (1, "team-release")

@@ -588,6 +588,15 @@ BAKING_CASES = [
         cause=HaltCause.HARM,
         placements=seen(baking(), trips=1),
     ),
+    with_evidence(
+        "it was stopped for harm by a server that didn't live to say so",
+        baking(),
+        "halt",
+        "harm-proven",
+        cause=HaltCause.HARM,
+        log_e_harm=PROVEN_HARM,
+        placements=seen(baking(), **LATCHED),
+    ),
     case(
         "the candidate was cut off before the bake began",
         baking(trips_before=1),

@@ -27,7 +27,7 @@ class Health(Shape):
 def healthz(outside: World) -> Response:
     """Return 200 when the store answers, 503 when it doesn't. Tells nothing else, to anyone."""
     try:
-        with outside.store.begin() as transaction:
+        with outside.store.begin(read_only=True) as transaction:
             transaction.rollouts(limit=1)
     except StoreError:
         # The error's own words may name files and hosts, and anyone may ask here.

@@ -26,6 +26,7 @@ from tidegate.domain.health.evidence import NO_EVIDENCE
 from tidegate.domain.quantities import ServiceName
 from tidegate.domain.rollout.machine import State
 from tidegate.errors import ActiveRolloutError, NotFoundError, StoreError
+from tidegate.usecases.audience import people_met
 from tidegate.usecases.commands import find_rollout
 from tidegate.usecases.explain import explain
 from tidegate.usecases.start import start_rollout
@@ -93,10 +94,11 @@ async def get_rollout(
 
 
 @router.get("/{rollout}/evidence", **operation(Permission.READ, *READING))
-def get_evidence(rollout: str, outside: World) -> evidence_shapes.Evidence:
+async def get_evidence(rollout: str, outside: World) -> evidence_shapes.Evidence:
     """Return what the signals have shown, per signal and arm, and what is needed."""
     look = look_at(outside, find_rollout(outside, rollout))
-    return show_evidence(look.rollout, look.evidence, look.stored)
+    people = await people_met(outside, look.rollout)
+    return await run_in_threadpool(show_evidence, look.rollout, look.evidence, look.stored, people)
 
 
 @router.get("/{rollout}/why", **operation(Permission.READ, *READING))
@@ -106,11 +108,13 @@ async def why(rollout: str, outside: World) -> ledger_shapes.Why:
     explanation = await run_in_threadpool(explain, outside, found.id)
     look = look_at(outside, found)
     brought, last = explanation.brought_here_by, explanation.last_decision
+    people = await people_met(outside, look.rollout)
+    known = explanation.evidence or NO_EVIDENCE
     return ledger_shapes.Why(
         rollout=await show_now(outside, look),
         brought_here_by=None if brought is None else show_entry(brought),
         last_decision=None if last is None else show_entry(last),
-        evidence=show_evidence(look.rollout, explanation.evidence or NO_EVIDENCE, look.stored),
+        evidence=show_evidence(look.rollout, known, look.stored, people),
     )
 
 

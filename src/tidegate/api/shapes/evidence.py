@@ -50,6 +50,13 @@ class Exercise(Shape):
     needed: int
 
 
+class People(Shape):
+    """How many different people each arm has served since the rollout began; an upper bound."""
+
+    candidate: int
+    baseline: int
+
+
 class Evidence(Shape):
     """
     All that is known of one phase of one attempt.
@@ -65,6 +72,7 @@ class Evidence(Shape):
     last_tick_at: Instant | None
     baked_seconds: float
     needed_seconds: float
+    people: People | None = Field(description="Null where nobody can be told apart.")
     requests: int
     needed_requests: int
     verdict: str | None = Field(description="Null where no phase is in force.")

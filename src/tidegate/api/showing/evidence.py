@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 
 from tidegate.api.shapes import evidence as shapes
 from tidegate.domain.health.evidence import (
@@ -13,6 +14,7 @@ from tidegate.domain.health.evidence import (
     shown,
 )
 from tidegate.domain.plan.model import Plan, SignalKind
+from tidegate.domain.quantities import Arm
 from tidegate.domain.rollout.decide import (
     Observation,
     certified_before,
@@ -27,7 +29,10 @@ from tidegate.usecases.evidence_records import from_lists
 
 
 def show_evidence(
-    rollout: Rollout, evidence: Evidence, stored: StoredEvidence | None
+    rollout: Rollout,
+    evidence: Evidence,
+    stored: StoredEvidence | None,
+    people: Mapping[Arm, int] | None = None,
 ) -> shapes.Evidence:
     """
     Return *evidence* as it is shown.
@@ -36,6 +41,7 @@ def show_evidence(
         rollout: The rollout that it is of, at the same instant.
         evidence: What is known.
         stored: The stored tests, for the bounds that they exclude; None leaves the bounds out.
+        people: How many people each arm has served, None where that isn't known.
     """
     phase = None if evidence.phase_began_at is None else rollout.plan.phases[evidence.phase_index]
     bounds = {} if stored is None else _bounds(rollout.plan, stored)
@@ -49,6 +55,11 @@ def show_evidence(
         last_tick_at=evidence.last_tick_at,
         baked_seconds=evidence.baked_for.total_seconds(),
         needed_seconds=0.0 if phase is None else phase.bake.total_seconds(),
+        people=None
+        if people is None
+        else shapes.People(
+            candidate=people.get(Arm.CANDIDATE, 0), baseline=people.get(Arm.BASELINE, 0)
+        ),
         requests=max((signal.candidate_total for signal in evidence.signals), default=0),
         needed_requests=0 if phase is None else phase.minimum_requests,
         verdict=verdict,

@@ -122,15 +122,11 @@ def show_exposure(
     )
     if seen is None:
         return base
-    actual = seen.exposure
-    new = rollout.change.version_of(placement.component)
-    if seen.candidate is None and seen.serving is not None and seen.serving == new:
-        # The candidate has become the baseline: everyone meets it, though nothing is split any more.
-        actual = FULL_EXPOSURE
+    actual = _actual_exposure(placement, seen, rollout)
     return base.model_copy(
         update={
-            "actual_internal": actual.internal,
-            "actual_bps": actual.weight_bps,
+            "actual_internal": None if actual is None else actual.internal,
+            "actual_bps": None if actual is None else actual.weight_bps,
             "settled": seen.settled,
             "why_not": seen.why_not or None,
             "serving": _version(seen.serving),
@@ -196,6 +192,16 @@ def _set_exposure(rollout: Rollout, placement: Placement) -> Exposure:
     if rollout.is_install:
         return FULL_EXPOSURE if rollout.state in _UNDER_WAY else NO_EXPOSURE
     return wanted_exposure(rollout, placement)
+
+
+def _actual_exposure(placement: Placement, seen: Seen, rollout: Rollout) -> Exposure | None:
+    """Return the share of everyone that was seen to meet the new version, None for unknown."""
+    new = rollout.change.version_of(placement.component)
+    if seen.candidate is not None or seen.serving is None or seen.serving != new:
+        return seen.exposure
+    # What is new is the baseline: everyone meets it, though nothing is split. While a first
+    # deployment is on its way that isn't seen yet, only asked for.
+    return None if rollout.is_install and not seen.settled else FULL_EXPOSURE
 
 
 def _position(rollout: Rollout) -> shapes.PhasePosition:

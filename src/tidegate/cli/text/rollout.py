@@ -1,6 +1,7 @@
 """Rollouts as text: in one line, in a list, and in full with evidence."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from rich.text import Text
@@ -166,7 +167,7 @@ def standing_lines(rollout: Rollout, *, times: TimeFormat) -> list[str]:
     if not rollout.is_final or (rollout.state == "completed" and not rollout.settled):
         text = f"  waiting on  {waiting.detail}"
         if waiting.until is not None:
-            text += f"; until {write_instant(waiting.until, now=rollout.as_of, form=times)}"
+            text += f"; until {_deadline(waiting.until, rollout, times)}"
         if waiting.who_can_act != "nobody":
             text += f" ({waiting.who_can_act} can act)"
         lines.append(text)
@@ -191,6 +192,11 @@ def entry_line(entry: Entry | Event, *, form: TimeFormat) -> str:
     state = words.state_words(entry.state_after) if moved else "-"
     said = entry.because or entry.rule
     return f"{at}  {f'd-{entry.number}':<6}  {state:<11}  {said} ({entry.rule}, by {entry.actor})"
+
+
+def _deadline(until: datetime, rollout: Rollout, times: TimeFormat) -> str:
+    text = write_instant(until, now=rollout.as_of, form=times)
+    return f"{words.clock_words(until)} ({text})" if times is TimeFormat.RELATIVE else text
 
 
 def _phase(phase: Phase) -> Text:

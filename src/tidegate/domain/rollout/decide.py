@@ -311,7 +311,7 @@ def phase_in_force(rollout: Rollout) -> Phase | None:
 
 def _decide_waiting(seen: Observation) -> Decision:
     rollout = seen.rollout
-    stop = _halt_while_waiting(seen)
+    stop = _halt_for_harm(seen)
     if stop is not None:
         return stop
     left = _exposed(seen) if _allows_nobody(rollout) else None
@@ -352,7 +352,7 @@ def _allows_nobody(rollout: Rollout) -> bool:
     return phase_in_force(rollout) is None and not rehearses
 
 
-def _halt_while_waiting(seen: Observation) -> HaltNow | None:
+def _halt_for_harm(seen: Observation) -> HaltNow | None:
     rollout = seen.rollout
     phase = phase_in_force(rollout)
     if phase is None:
@@ -591,9 +591,9 @@ def _hold_without_data(seen: Observation, trouble: str, *, watch_is_alive: bool)
 
 
 def _decide_halted(seen: Observation) -> Decision:
-    exposed = _exposed(seen) or _became_baseline_somewhere(seen) or _latched_elsewhere(seen)
-    if exposed is not None:
-        return _withdraw_again(exposed)
+    left = _not_withdrawn(seen)
+    if left is not None:
+        return _withdraw_again(left)
     halt = seen.rollout.halt
     assert halt is not None, "a halted rollout says why"
     if halt.cause in _RECOVERS_BY_ITSELF and seen.rollout.plan.recovery is Recovery.ROLLBACK:
@@ -607,15 +607,15 @@ def _decide_halted(seen: Observation) -> Decision:
 
 
 def _decide_recovering(seen: Observation) -> Decision:
-    exposed = _exposed(seen) or _became_baseline_somewhere(seen) or _latched_elsewhere(seen)
-    if exposed is not None:
-        return _withdraw_again(exposed)
-    left = [str(here.placement) for here in seen.placements if here.candidate is not None]
-    if left:
+    left = _not_withdrawn(seen)
+    if left is not None:
+        return _withdraw_again(left)
+    drains = ", ".join(str(here.placement) for here in seen.placements if here.candidate)
+    if drains:
         return Retire(
             rule="retire-candidate",
-            because=f"the candidate is drained: {', '.join(left)}",
-            waiting_on=_waiting(ReasonCode.RECOVERING, f"drains {', '.join(left)}"),
+            because=f"the candidate is drained: {drains}",
+            waiting_on=_waiting(ReasonCode.RECOVERING, f"drains {drains}"),
         )
     for here in seen.placements:
         # Before a first deployment nothing was served, so there is nothing to go back to.
@@ -686,7 +686,10 @@ def _latched(seen: Observation) -> HaltNow | None:
     latched = _latched_elsewhere(seen)
     if latched is None:
         return None
-    return HaltNow(rule="stop-latched-at-target", because=latched, cause=HaltCause.PERSON)
+    # Whoever found harm may have stopped it and not lived to record why: the evidence still says so.
+    return _halt_for_harm(seen) or HaltNow(
+        rule="stop-latched-at-target", because=latched, cause=HaltCause.PERSON
+    )
 
 
 def _halt_for_trip(seen: Observation) -> HaltNow | None:
@@ -739,13 +742,6 @@ def became_baseline(rollout: Rollout, here: Seen) -> bool:
     )
 
 
-def _became_baseline_somewhere(seen: Observation) -> str | None:
-    for here in seen.placements:
-        if became_baseline(seen.rollout, here):
-            return f"{here.placement} serves the candidate to everyone"
-    return None
-
-
 def _first_finished(seen: Observation) -> str | None:
     """Return where the last phase's candidate became the baseline under this very generation."""
     if not _is_last_phase(seen.rollout):
@@ -755,6 +751,22 @@ def _first_finished(seen: Observation) -> str | None:
         if ours and became_baseline(seen.rollout, here):
             return f"{here.placement} was finished already"
     return None
+
+
+def _not_withdrawn(seen: Observation) -> str | None:
+    """
+    Return where the stop of this rollout isn't seen to be in force, in words, or None.
+
+    A target that still shows an older generation shows what was before the stop, not what is.
+    """
+    for here in seen.placements:
+        if here.exposure != NO_EXPOSURE:
+            return f"{here.placement} still exposes {here.exposure}"
+        if here.generation < seen.rollout.generation_on(here.placement.target):
+            return f"{here.placement} follows generation {here.generation}"
+        if became_baseline(seen.rollout, here):
+            return f"{here.placement} serves the candidate to everyone"
+    return _latched_elsewhere(seen)
 
 
 def _latched_elsewhere(seen: Observation) -> str | None:

@@ -16,17 +16,18 @@ looks like a new person each time, so the number is an upper bound.
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
-from tidegate.domain.quantities import ServiceName, TargetName
+from tidegate.domain.quantities import Arm, Placement, ServiceName, TargetName
 from tidegate.drivers.envoy.admin import EnvoyAdminError, open_admin
 from tidegate.drivers.envoy.layout import Proxy, cluster_name, proxy_of
 from tidegate.errors import SignalSourceError
+from tidegate.ports.component import ArmLabels
 
 _KEY_BYTES: Final = 32
 _HASH_BYTES: Final = 8  # among a million people, two are taken for one with a chance of 3 in 10^8
@@ -82,6 +83,17 @@ class EnvoyUsers:
         """Return how many different people *pool* served at *since* or later, as far as read."""
         people = self._seen.get(target, _Seen()).people.get(cluster_name(service, pool), {})
         return sum(1 for last in people.values() if last >= since)
+
+    async def people(
+        self, placement: Placement, arms: Mapping[Arm, ArmLabels], since: datetime
+    ) -> Mapping[Arm, int]:
+        """Return how many different people each arm has served; see the port."""
+        await self.read(placement.target)
+        return {
+            arm: self.count(placement.target, placement.service, labels["cluster"], since)
+            for arm, labels in arms.items()
+            if "cluster" in labels
+        }
 
     def forget(self, target: TargetName, service: ServiceName, pool: str) -> None:
         """Drop everybody who met *pool*, once its rollout is over."""

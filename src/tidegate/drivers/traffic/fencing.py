@@ -123,6 +123,9 @@ def pools_in_use(split: Split) -> tuple[Pool, ...]:
     """Return the pools that requests can reach under *split*."""
     if split.candidate is None or not is_exposed(split):
         return (split.baseline,)
+    if split.weight_bps == FULL_WEIGHT_BPS:
+        # Nobody meets the baseline: that it died is no reason not to be served by the candidate.
+        return (split.candidate,)
     return (split.baseline, split.candidate)
 
 

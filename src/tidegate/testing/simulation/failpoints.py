@@ -97,9 +97,9 @@ class InterruptedStore:
         self._reached = reached
 
     @contextmanager
-    def begin(self) -> Iterator[Transaction]:
+    def begin(self, *, read_only: bool = False) -> Iterator[Transaction]:
         """Return a transaction; see the port."""
         self._reached(f"{BEFORE} transaction")
-        with self._store.begin() as transaction:
+        with self._store.begin(read_only=read_only) as transaction:
             yield transaction
         self._reached(f"{AFTER} commit")

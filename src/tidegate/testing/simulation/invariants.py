@@ -82,9 +82,16 @@ def check(before: Moment, after: Moment) -> None:
     Raises:
         BrokenInvariantError: one doesn't hold.
     """
+    if _is_the_same(before, after):
+        return
     for name, invariant in INVARIANTS.items():
         for how in invariant(before, after):
             raise BrokenInvariantError(f"{name}: {how} (at {after.at}, {after.what})")
+
+
+def _is_the_same(before: Moment, after: Moment) -> bool:
+    same = before.rollouts is after.rollouts and before.targets is after.targets
+    return same and not after.ledger and not after.good
 
 
 def check_history(moments: Sequence[Moment]) -> None:
@@ -140,11 +147,39 @@ def a_pass_rests_on_proof(before: Moment, after: Moment) -> Iterator[str]:
 def exposure_stays_within_the_phase(before: Moment, after: Moment) -> Iterator[str]:
     """I02: nobody meets the candidate whom the recorded phase doesn't let meet it."""
     for placement, rollout in _rises(before, after):
-        if rollout is None:
+        if rollout is None or (rollout.state in STOPPED and placement in after.unreached):
+            # No record rules a target that no stop could reach: what was on its way may arrive.
             continue
         allowed, exposure = allowed_exposure(rollout, placement), after.targets[placement].exposure
         if exposure.exceeds(allowed):
             yield f"{placement} exposes {exposure}, {rollout.state.value} allows {allowed}"
+
+
+def a_bake_begins_when_all_serve(before: Moment, after: Moment) -> Iterator[str]:
+    """I15: a bake begins when every target was seen to serve, at our generation, what the phase asks."""
+    if before.rollouts is after.rollouts:
+        return
+    for rollout_id, now in after.rollouts.items():
+        was = before.rollouts.get(rollout_id)
+        if was is None or (was.state, now.state) != (State.APPLYING, State.BAKING):
+            continue
+        made = _decision_for(after, now)
+        for placement in now.plan.exposure_within(now.phase_index):
+            here = next(
+                (
+                    seen
+                    for seen in (made[0].placements if made else ())
+                    if seen.placement == placement
+                ),
+                None,
+            )
+            if (
+                here is None
+                or not here.settled
+                or here.exposure != allowed_exposure(now, placement)
+                or here.generation != now.generation_on(placement.target)
+            ):
+                yield f"{rollout_id} bakes, and {placement} was seen as {here}"
 
 
 def a_stop_is_monotone(before: Moment, after: Moment) -> Iterator[str]:
@@ -320,6 +355,7 @@ INVARIANTS: Final[Mapping[str, Invariant]] = {
         a_rise_rests_on_a_pass,
         a_pass_rests_on_proof,
         exposure_stays_within_the_phase,
+        a_bake_begins_when_all_serve,
         a_stop_is_monotone,
         a_stop_reaches_everyone,
         nobody_meets_what_is_over,

@@ -118,6 +118,8 @@ def plan_of(number: int) -> Plan:
         signals=signals,
         approvals=draw.choice((0, 0, 0, 1, 2)),
         approvers="team",
+        bake=timedelta(seconds=30),
+        bake_max=timedelta(seconds=90),
         exercises=(ExerciseSpec(name="path", minimum_count=5, source="memory"),)
         if draw.random() < 0.3
         else (),
@@ -170,6 +172,8 @@ class _World:
         self.quality = Quality.GOOD
         self.is_watched = True
         self.is_calm = False
+        self.is_touched = False
+        self.was_killed = False
         self.lag = self.draw.choice((0, 0, 0, 1, 2))
         self.events = 0
         self.log: list[str] = []
@@ -216,10 +220,11 @@ class _World:
         rollouts: Mapping[RolloutId, Rollout] = {self.rollout.id: self.rollout}
         if self.events:
             # The same again is said by the same object, which the invariants look for.
-            if targets == self.last.targets:
+            if not self.is_touched:
                 targets = self.last.targets
             if self.rollout is self.last.rollouts[self.rollout.id]:
                 rollouts = self.last.rollouts
+        self.is_touched = False
         return Moment(
             at=self.now,
             what=what,
@@ -235,9 +240,11 @@ class _World:
         chance = self.draw.random()
         if chance < 0.55:
             return self._step()
-        if chance < 0.83:
+        if chance < 0.81:
             return self._pass_time(self.plan.tick)
-        if chance < 0.86:
+        if chance < 0.85:
+            return self._pass_time(timedelta(minutes=1), is_server_up=False)
+        if chance < 0.87:
             return self._pass_time(timedelta(minutes=self.draw.choice((1, 3, 15, 200))))
         if chance < 0.93:
             return self._person()
@@ -261,10 +268,13 @@ class _World:
             return self._resume() if rollout.attempt < 3 else self._abandon()
         elif reason is ReasonCode.INCONCLUSIVE:
             return self._resume()
-        if self.events % 3:
-            return self._step()
-        quiet = rollout.state is State.COMPLETED
-        return self._pass_time(self.plan.quarantine if quiet else self.plan.tick)
+        if rollout.state is State.COMPLETED and self.draw.random() < 0.2:
+            # Whoever halts need not look first: what is over stays over.
+            return self._halt()
+        if self.events % 2 and rollout.state in (State.BAKING, State.HELD, State.COMPLETED):
+            quiet = rollout.state is State.COMPLETED
+            return self._pass_time(self.plan.quarantine if quiet else self.plan.tick)
+        return self._step()
 
     def _trouble(self) -> str:
         place = self.draw.choice(self.placements)
@@ -384,12 +394,12 @@ class _World:
 
     # --- time and evidence -------------------------------------------------------------------
 
-    def _pass_time(self, by: timedelta) -> str:
+    def _pass_time(self, by: timedelta, *, is_server_up: bool = True) -> str:
         self.now += by
         phase = rules.phase_in_force(self.rollout)
-        if phase is not None and self.is_watched:
+        if phase is not None and self.is_watched and is_server_up:
             self._look(by)
-        return f"{int(by.total_seconds())} s pass"
+        return f"{int(by.total_seconds())} s pass{'' if is_server_up else ' without a server'}"
 
     def _look(self, by: timedelta) -> None:
         rollout, evidence = self.rollout, self.evidence
@@ -622,6 +632,7 @@ class _World:
 
     def _tell(self, target: _Target, told: Served) -> None:
         if told != target.told:
+            self.is_touched = True
             target.told = told
             target.behind = 0 if self.is_calm else self.lag
 
@@ -637,8 +648,9 @@ class _World:
                 self._tell(target, after_finish(target.told, generation))
             except (StaleGenerationError, WorkloadError):
                 return
-            if not self.is_calm and self.draw.random() < 0.05:
-                # Killed here: the next step has to see what this one did.
+            if not self.was_killed and self.draw.random() < 0.2:
+                # Killed here, once: the next step has to see what this one did.
+                self.was_killed = True
                 return
         self._save(
             replace(
