@@ -29,6 +29,7 @@ from tidegate.domain.quantities import RolloutId
 from tidegate.drivers.clock.system import SystemClock
 from tidegate.drivers.component.file import FileComponent
 from tidegate.drivers.component.process import ProcessComponent
+from tidegate.drivers.processes.shim import start_time_of
 from tidegate.drivers.processes.supervisor import ShimSupervisor
 from tidegate.drivers.runner.inprocess import InProcessRunner
 from tidegate.drivers.signals.envoy import EnvoySignals
@@ -134,18 +135,18 @@ async def _end_all(supervisor: ShimSupervisor) -> tuple[str, ...]:
 def _announced_pid(state_dir: Path) -> int | None:
     """Return the process of the server that announced itself here, None when it isn't alive."""
     try:
-        pid = int(json.loads((state_dir / SERVER_FILE).read_text(encoding="utf-8"))["pid"])
-        os.kill(pid, 0)
-    except (OSError, ValueError, KeyError):
+        announced = json.loads((state_dir / SERVER_FILE).read_text(encoding="utf-8"))
+        pid, start_time = int(announced["pid"]), announced["start_time"]
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return pid
+    # Its id alone may be another program's by now: a server that was killed left its file behind.
+    return pid if start_time is not None and start_time_of(pid) == start_time else None
 
 
 def _wait_for_end(pid: int) -> None:
     for _ in range(int(ENDS_WITHIN_SECONDS / 0.05)):
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
+        # One that has ended and whose parent hasn't noticed yet still has its id.
+        if start_time_of(pid) is None:
             return
         time.sleep(0.05)
     raise TimedOutError(
@@ -380,7 +381,9 @@ def _token(state_dir: Path) -> str:
 def _announce(running: Running) -> None:
     path = running.state_dir / SERVER_FILE
     beside = path.with_name(f".{SERVER_FILE}.{os.getpid()}")
-    beside.write_text(json.dumps({"url": running.url, "pid": os.getpid()}) + "\n", encoding="utf-8")
+    pid = os.getpid()
+    announcement = {"url": running.url, "pid": pid, "start_time": start_time_of(pid)}
+    beside.write_text(json.dumps(announcement) + "\n", encoding="utf-8")
     beside.replace(path)
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from tidegate.domain.rollout.machine import State
-from tidegate.testing.simulation.pure import plan_of, run_pure_world
+from tidegate.testing.simulation.plans import PURE_PLANS, pure_plan
+from tidegate.testing.simulation.pure import run_pure_world
 
 BOUNDED, FULL = 3_000, 100_000
 
@@ -55,8 +56,8 @@ def test_worlds_meet_every_decision_that_a_rollout_can_meet():
 
 def test_plans_of_the_worlds_are_plausible():
     """Exposure never shrinks inside a plan, and every plan ends with everyone."""
-    for number in range(48):
-        plan = plan_of(number)
+    for number in range(PURE_PLANS):
+        plan = pure_plan(number)
         for placement in plan.placements():
             weights = [
                 plan.exposure_of(placement, index).weight_bps for index in range(len(plan.phases))

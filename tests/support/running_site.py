@@ -26,6 +26,17 @@ from tidegate.lab.load_report import LoadSummary, report_lines, summarise
 from tidegate.lab.world import LOAD_PROCESS, SHOP_DOCUMENT, end_processes, free_port
 from tidegate.ports.processes import ProcessSpec
 
+SHORT_DOCUMENT: Final = SHOP_DOCUMENT.replace(
+    "plan: lab",
+    """plan:
+  phases:
+    - {{name: few, to: first, traffic: 10%, bake: 4s, bake_max: 60s}}
+    - {{name: half, to: first, traffic: 50%, bake: 6s, bake_max: 60s}}
+    - {{name: all, to: first, traffic: 100%, bake: 8s, bake_max: 60s}}
+""",
+)
+"""The shop with bakes long enough to prove something and short enough to kill things often."""
+
 STARTS_WITHIN_SECONDS: Final = 30.0
 FINAL: Final = frozenset({"completed", "rolled_back", "superseded", "abandoned"})
 
@@ -134,17 +145,20 @@ class Site:
                 start_new_session=True,
             )
 
-    def document(self, text: str = SHOP_DOCUMENT) -> ResolvedService:
-        """Return the shop's document, resolved; *text* is another one with the same blanks."""
+    def filled(self, text: str) -> str:
+        """Return *text*, a document with the blanks of the lab's, for this site."""
         self.faults.mkdir(exist_ok=True)
-        filled = text.format(
+        return text.format(
             service="shop",
             python=sys.executable,
             faults=self.faults,
             port=self.port,
             target="lab-1",
         )
-        return read_service(filled, file="tidegate.yaml", base_dir=self.folder)
+
+    def document(self, text: str = SHOP_DOCUMENT) -> ResolvedService:
+        """Return the shop's document, resolved; *text* is another one with the same blanks."""
+        return read_service(self.filled(text), file="tidegate.yaml", base_dir=self.folder)
 
     async def start(self, server: Server, version: str, text: str = SHOP_DOCUMENT) -> str:
         """Start a rollout of the shop's *version*; return its id."""
@@ -155,7 +169,8 @@ class Site:
 
     def load_since(self, began: datetime) -> LoadSummary:
         """Return what the users got since *began*, as far as it is written; they go on."""
-        lines = report_lines(self.folder / "load.jsonl")
+        report = self.folder / "load.jsonl"
+        lines = report_lines(report) if report.exists() else []
         return summarise(lines, began, datetime(2100, 1, 1, tzinfo=UTC))
 
     async def let_users_come(self, rate: float = 200.0) -> None:

@@ -45,6 +45,7 @@ def tell(
     at: str | None,
     question: Callable[[Rollout], str] | None = None,
     yes: bool = True,
+    bound: bool = True,
     tell_first: Callable[[Rollout], list[str]] | None = None,
 ) -> None:
     """
@@ -58,6 +59,7 @@ def tell(
         at: `PHASE@REVISION` as it was written, or None: then what is looked at now.
         question: What to ask first, made from what was looked at; None asks nothing.
         yes: Whether the person said not to ask.
+        bound: Whether it holds only for what is looked at now, where *at* doesn't say.
         tell_first: Lines for a person at a terminal, before the question.
     """
     with session.connect() as client:
@@ -67,7 +69,7 @@ def tell(
                 session.printer.note(line)
         if question is not None:
             session.confirm(question(seen), yes=yes)
-        body = command_body(reason=reason, at=at, seen=seen)
+        body = command_body(reason=reason, at=at, seen=seen if bound else None)
         after = client.post(rollout_path(seen.id, verb), Rollout, body)
         show_after(session, client, after)
 

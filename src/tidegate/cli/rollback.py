@@ -14,7 +14,17 @@ def rollback(
     yes: Yes = False,
 ) -> None:
     """Bring back what was served before, also after a rollout has completed. No bake."""
-    tell(session, rollout, "rollback", reason=reason, at=at, question=_question, yes=yes)
+    tell(
+        session,
+        rollout,
+        "rollback",
+        reason=reason,
+        at=at,
+        question=_question,
+        yes=yes,
+        # With --yes nobody was shown anything, and a way back must not fail because the engine moved.
+        bound=not yes,
+    )
 
 
 def _question(rollout: Rollout) -> str:

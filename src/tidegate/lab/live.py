@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from rich.console import Console
 
+from tidegate.api.tokens import page_link
 from tidegate.lab import story
 from tidegate.lab.world import LabOptions, LabServer, World, built
 
@@ -105,5 +106,5 @@ def _say_how_to_go_on(console: Console, server: LabServer) -> None:
     console.print("           crash-at-start | crash-later | flapping")
     console.print("mend it:   tidegate lab heal        end: tidegate lab down, or Ctrl-C")
     # Last, so that it is what a person sees: here the story goes on.
-    console.print(f"page:      {server.url}/?token={server.token}", markup=False)
+    console.print(f"page:      {page_link(server.url, server.token)}", markup=False)
     sys.stdout.flush()

@@ -764,6 +764,20 @@ AFTER_A_STOP_CASES = [
         placements=seen(halted(), **LATCHED),
     ),
     case(
+        "a target shows what it served before the stop",
+        halted(),
+        "withdraw",
+        "exposure-only-falls",
+        placements=seen(halted(), generation=Generation(0)),
+    ),
+    case(
+        "recovering, a target shows what it served before the stop",
+        recovering(),
+        "withdraw",
+        "exposure-only-falls",
+        placements=seen(recovering(), generation=Generation(0)),
+    ),
+    case(
         "the candidate became the baseline somewhere before the stop",
         halted(),
         "withdraw",

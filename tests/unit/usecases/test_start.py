@@ -103,7 +103,7 @@ async def test_what_is_served_already_is_not_rolled_out_again(make_bench):
     """There is nothing to do."""
     bench = await make_bench()
 
-    with pytest.raises(RefusedError, match="serves code=1.0.0 already"):
+    with pytest.raises(RefusedError, match=r"serves code=1\.0\.0 already"):
         await propose(bench.outside, bench.resolved, {"code": OLD})
 
 

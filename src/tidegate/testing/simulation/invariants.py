@@ -75,6 +75,10 @@ class BrokenInvariantError(AssertionError):
     """A promise doesn't hold. Says which, where and when."""
 
 
+class NeverEndsError(AssertionError):
+    """A rollout didn't come to its end although nothing stood in its way any more."""
+
+
 def check(before: Moment, after: Moment) -> None:
     """
     Check every invariant between two moments that follow each other.
@@ -191,11 +195,8 @@ def a_stop_is_monotone(before: Moment, after: Moment) -> Iterator[str]:
         if was.is_return or was.state not in STOPPED or now.state not in STOPPED:
             continue
         for placement in was.plan.placements():
-            there = before.targets[placement]
-            if there.stopped_at_generation is None:
-                continue
-            exposure = after.targets[placement].exposure
-            if exposure.exceeds(there.exposure):
+            there, exposure = before.targets[placement], after.targets[placement].exposure
+            if exposure.exceeds(there.exposure) and placement not in before.unreached:
                 yield f"{placement} exposes {exposure} after a stop, before it {there.exposure}"
 
 

@@ -12,47 +12,31 @@ and everything that was started has to come to its end.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
 from random import Random
 from typing import Any, Final
 
-from tidegate.documents.records import from_json
-from tidegate.domain.plan.model import Plan, Recovery, SignalKind, Tolerance, ToleranceUnit
-from tidegate.domain.quantities import NO_EXPOSURE, Arm, Generation, Placement, RolloutId, Version
-from tidegate.domain.rollout.decide import Decision, Observation
+from tidegate.domain.quantities import Arm, Placement, RolloutId, Version
 from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import ReasonCode, Rollout
-from tidegate.drivers.component.memory import MemoryComponent, Mishap
-from tidegate.errors import StaleGenerationError, StoreError, TidegateError, WorkloadError
-from tidegate.ports.component import Applied, Assignment
-from tidegate.ports.store import LedgerEntry
-from tidegate.store.ledger import GENESIS_HASH
-from tidegate.testing.builders import a_placement, a_signal
-from tidegate.testing.simulation.bench import DRIVER, NEW, SOURCE, Bench
-from tidegate.testing.simulation.failpoints import (
-    AFTER,
-    CrashedError,
-    InterruptedComponent,
-    InterruptedSignals,
-    InterruptedStore,
-)
-from tidegate.testing.simulation.invariants import BrokenInvariantError, Moment, check
-from tidegate.testing.simulation.situations import a_quick_plan
+from tidegate.drivers.component.memory import Mishap
+from tidegate.errors import TidegateError
+from tidegate.testing.simulation.bench import NEW, Bench
+from tidegate.testing.simulation.invariants import BrokenInvariantError, NeverEndsError
+from tidegate.testing.simulation.plans import WORLD_PLANS, world_plan
+from tidegate.testing.simulation.servers import AwayTargets, Server
 from tidegate.testing.simulation.traffic import Behaviour, Fault
+from tidegate.testing.simulation.witness import Witness
 from tidegate.usecases.abandon import abandon_rollout
 from tidegate.usecases.approve import approve_rollout
 from tidegate.usecases.explain import replay_decision
 from tidegate.usecases.halt import halt_rollout
-from tidegate.usecases.outside import Outside
 from tidegate.usecases.resume import resume_rollout
 from tidegate.usecases.roll_back import roll_back
-from tidegate.usecases.work import EngineWork
 
-PLANS: Final = 24
 CHAOS_EVENTS: Final = (60, 220)
 CALM_TURNS: Final = 600
 """How many turns the calm may take: what isn't over by then never will be."""
@@ -62,15 +46,6 @@ PATIENCE: Final = 250
 
 HARMFUL: Final = Behaviour(error_rate=0.25)
 LOSING: Final = Behaviour(usage_rate=0.1)
-
-_JUDGED_RULES: Final = frozenset(
-    {"phase-passed", "all-phases-passed", "rehearse-way-back", "observed-everywhere"}
-)
-"""Decisions that invariants look at from within; reading back the others would only cost time."""
-
-
-class NeverEndsError(AssertionError):
-    """A rollout didn't come to its end although nothing stood in its way any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,202 +81,25 @@ def run_world(seed: int) -> Outcome:
     return asyncio.run(_World(seed).run())
 
 
-@cache
-def plan_of(number: int) -> Plan:
-    """Return one of the plans that worlds draw from."""
-    draw = Random(number)  # noqa: S311 - worlds are repeated, not guessed
-    targets = ("eu", "us")[: draw.randint(1, 2)]
-    components = ("code", "flag")[: 2 if draw.random() < 0.25 else 1]
-    placements = [a_placement(target=t, component=c) for t in targets for c in components]
-    signals = [a_signal(source=SOURCE)]
-    if draw.random() < 0.5:
-        loss = Tolerance(value=0.5, unit=ToleranceUnit.RELATIVE)
-        signals.append(a_signal("usage", kind=SignalKind.USAGE, source=SOURCE, tolerance=loss))
-    weights = sorted(draw.sample((1_000, 2_500, 5_000), draw.randint(1, 2)))
-    plan = a_quick_plan(
-        weights_bps=(*weights, 10_000),
-        placements=placements,
-        signals=tuple(signals),
-        bake=timedelta(seconds=draw.choice((30, 60))),
-        bake_max=timedelta(minutes=3),
-        minimum_requests=draw.choice((0, 500)),
-        approvals=draw.choice((0, 0, 0, 1)),
-        approvers="team",
-    )
-    phases = plan.phases
-    if len(targets) > 1 and draw.random() < 0.5:
-        # The first target goes ahead alone.
-        count = len(components)
-        ahead = tuple(
-            replace(phase, name=f"first {phase.name}", moves=phase.moves[:count])
-            for phase in phases
-        )
-        phases = (*ahead, replace(phases[-1], name="the rest"))
-    return replace(
-        plan,
-        phases=phases,
-        recovery=draw.choice((Recovery.ROLLBACK, Recovery.ROLLBACK, Recovery.HOLD)),
-        quarantine=timedelta(minutes=2),
-    )
-
-
-class _Targets(MemoryComponent):
-    """Targets that may be away altogether, and that know which stop never reached them."""
-
-    def __init__(self, *, lag_observes: int, mishap: Callable[[str], Mishap]) -> None:
-        super().__init__(lag_observes=lag_observes, mishap=mishap)
-        self.away: set[Placement] = set()
-        self.unreached: set[Placement] = set()
-
-    async def apply(self, assignment: Assignment) -> None:
-        """Apply, unless away."""
-        self._must_be_there(assignment.placement)
-        await super().apply(assignment)
-
-    async def observe(self, placement: Placement) -> Applied:
-        """Observe, unless away."""
-        self._must_be_there(placement)
-        return await super().observe(placement)
-
-    async def withdraw(self, placement: Placement, generation: Generation | None) -> None:
-        """Withdraw, unless away; note whether it arrived."""
-        self.unreached.add(placement)
-        try:
-            self._must_be_there(placement)
-            await super().withdraw(placement, generation)
-        finally:
-            if self.served(placement).exposure == NO_EXPOSURE:
-                self.unreached.discard(placement)
-
-    async def finish(self, placement: Placement, generation: Generation) -> None:
-        """Finish, unless away."""
-        self._must_be_there(placement)
-        await super().finish(placement, generation)
-
-    async def retire(self, placement: Placement) -> None:
-        """Retire, unless away."""
-        self._must_be_there(placement)
-        await super().retire(placement)
-
-    def _must_be_there(self, placement: Placement) -> None:
-        if placement in self.away:
-            raise WorkloadError(f"{placement} doesn't answer", hint="it may be back later")
-
-
-class _Server:
-    """One server process: its own watch and its own way to the shared world, which may end anywhere."""
-
-    def __init__(self, world: "_World", name: str) -> None:
-        self.name = name
-        self._world = world
-        self.is_killed = False
-        self.is_racing = False
-        self.parked: list[asyncio.Future[None]] = []
-        self.task: asyncio.Task[object] | None = None
-        self.doing = ""
-        shared = world.bench
-        self.outside: Outside = replace(
-            shared.outside,
-            store=InterruptedStore(shared.store, self._reached_in_store),
-            components={DRIVER: InterruptedComponent(shared.component, self._reached)},
-            signals={SOURCE: InterruptedSignals(shared.signals, self._reached)},
-        )
-        self.work = EngineWork(self.outside)
-
-    async def act(self, doing: str, action: Coroutine[Any, Any, object]) -> str:
-        """Begin *action* and return when it has ended or is stopped at a point."""
-        self.doing = doing
-        self.task = asyncio.create_task(_as_task(action))
-        return await self._settle()
-
-    async def go_on(self) -> str:
-        """Let what was stopped go on, until it ends or is stopped again."""
-        for parked in self.parked:
-            if not parked.done():
-                parked.set_result(None)
-        self.parked.clear()
-        return await self._settle()
-
-    async def _settle(self) -> str:
-        task = self.task
-        assert task is not None, "a server that has nothing to do doesn't go on"
-        patience = 5
-        while not task.done() and patience:
-            # Calls that were made together go on when one of them is stopped.
-            patience -= 1 if self.parked else 0
-            await asyncio.sleep(0)
-        if not task.done():
-            return f"{self.doing}: stopped"
-        self.task = None
-        return f"{self.doing}: {self._ended(task)}"
-
-    def _ended(self, task: asyncio.Task[object]) -> str:
-        try:
-            task.result()
-        except CrashedError as exc:
-            self.is_killed = True
-            return f"killed {exc}"
-        except StaleGenerationError:
-            return "stale"
-        except TidegateError as exc:
-            if not exc.retryable and self.doing.endswith(("step", "look")):
-                raise
-            return exc.code
-        return "done"
-
-    async def _reached(self, point: str) -> None:
-        self._end_if_killed(point)
-        if point.startswith(AFTER):
-            self._world.note(f"{self.name} {point}")
-        if self._world.draws_crash():
-            self.is_killed = True
-            self._end_if_killed(point)
-        if self._world.draws_stop(is_racing=self.is_racing):
-            parked = asyncio.get_running_loop().create_future()
-            self.parked.append(parked)
-            await parked
-            self._end_if_killed(point)
-
-    def _reached_in_store(self, point: str) -> None:
-        self._end_if_killed(point)
-        if point.startswith(AFTER):
-            self._world.note(f"{self.name} {point}")
-        elif self._world.store_is_down():
-            raise StoreError("the store doesn't answer", hint="try again")
-        if self._world.draws_crash():
-            self.is_killed = True
-            self._end_if_killed(point)
-
-    def _end_if_killed(self, point: str) -> None:
-        if self.is_killed:
-            raise CrashedError(point)
-
-
-async def _as_task(action: Awaitable[object]) -> object:
-    return await action
-
-
 class _World:
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.draw = Random(seed)  # noqa: S311 - worlds are repeated, not guessed
         self.is_calm = False
         self.has_begun = False
-        self.plan = plan_of(self.draw.randrange(PLANS))
+        self.plan = world_plan(self.draw.randrange(WORLD_PLANS))
         self.trouble = self.draw.choice((0.0, 0.02, 0.08, 0.15))
-        self.component = _Targets(
+        self.component = AwayTargets(
             lag_observes=self.draw.choice((0, 0, 1, 2)), mishap=self._draw_mishap
         )
         self.bench = Bench(self.plan, component=self.component, seed=seed)
-        self.servers = [_Server(self, "A"), _Server(self, "B")]
+        self.servers = [Server(self, self.bench, "A"), Server(self, self.bench, "B")]
         self.is_store_down = False
         self.log: list[str] = []
         self.crashes = 0
-        self.moments = 0
         self.versions = 0
         self.harmful: set[str] = set()
-        self.baked: dict[RolloutId, tuple[object, timedelta]] = {}
-        self.last: Moment | None = None
+        self.witness = Witness(self.bench, self.component)
 
     async def run(self) -> Outcome:
         await self.bench.install()
@@ -313,13 +111,13 @@ class _World:
         await self._calm_down()
         await self._come_to_an_end()
         self._check_replays()
-        rollouts = self._rollouts()
+        rollouts = self.witness.rollouts()
         self._check_harm(rollouts)
         return Outcome(
             seed=self.seed,
             states=tuple(rollout.state for rollout in rollouts),
             events=len(self.log),
-            moments=self.moments,
+            moments=self.witness.moments,
             crashes=self.crashes,
             log=tuple(self.log),
         )
@@ -368,13 +166,13 @@ class _World:
             return await self._long_hold()
         return await self._something_breaks()
 
-    def _free_server(self) -> _Server | None:
+    def _free_server(self) -> Server | None:
         """Return a server that can act; one that was killed is started anew."""
         index = self.draw.randrange(len(self.servers))
         server = self.servers[index]
         if server.is_killed and server.task is None:
             self.crashes += 1
-            server = self.servers[index] = _Server(self, server.name)
+            server = self.servers[index] = Server(self, self.bench, server.name)
         return server if server.task is None else None
 
     async def _server_acts(self) -> str:
@@ -396,12 +194,12 @@ class _World:
     async def _race(self) -> str:
         """Two servers act on one rollout at the same time, and take turns at every point."""
         servers = [server for server in self.servers if server.task is None]
-        rollouts = [found for found in self._rollouts() if not found.is_final]
+        rollouts = [found for found in self.witness.rollouts() if not found.is_final]
         if len(servers) < 2 or any(server.is_killed for server in servers) or not rollouts:
             return "nothing races"
         rollout_id = rollouts[-1].id
         told = []
-        for server, stops in zip(servers, (False, self.draw.random() < 0.5), strict=True):
+        for server, stops in zip(servers, (False, self.draw.random() < 0.3), strict=True):
             server.is_racing = True
             told.append(await self._begin(server, rollout_id, stops=stops))
         while running := [server for server in servers if server.task is not None]:
@@ -410,7 +208,7 @@ class _World:
             server.is_racing = False
         return " | ".join(told)
 
-    async def _begin(self, server: _Server, rollout_id: RolloutId, *, stops: bool) -> str:
+    async def _begin(self, server: Server, rollout_id: RolloutId, *, stops: bool) -> str:
         outside, name = server.outside, server.name
         if not stops:
             return await server.act(f"{name} step", server.work.step(rollout_id))
@@ -423,7 +221,7 @@ class _World:
     async def _long_hold(self) -> str:
         """A member is changed by hand and stays so for minutes; everything else is well."""
         server = self._free_server()
-        baking = [found for found in self._rollouts() if found.state is State.BAKING]
+        baking = [found for found in self.witness.rollouts() if found.state is State.BAKING]
         if server is None or not baking or server.is_killed:
             return "nothing is held"
         place = self.draw.choice(self.plan.placements())
@@ -459,12 +257,7 @@ class _World:
         return f"start {version}"
 
     def _pass_time(self, by: timedelta) -> str:
-        for rollout in self._rollouts():
-            key = (rollout.attempt, rollout.phase_since)
-            before, baked = self.baked.get(rollout.id, (key, timedelta(0)))
-            if before != key:
-                baked = timedelta(0)
-            self.baked[rollout.id] = key, baked + by * (rollout.state is State.BAKING)
+        self.witness.time_passes(by)
         self.bench.pass_time(by)
         return f"{int(by.total_seconds())} s pass"
 
@@ -506,7 +299,7 @@ class _World:
 
     async def _person_acts(self) -> str:
         server = self._free_server()
-        rollouts = self._rollouts()
+        rollouts = self.witness.rollouts()
         if server is None or not rollouts:
             return "a person waits"
         rollout = rollouts[-1]
@@ -556,7 +349,7 @@ class _World:
             # What was on its way arrives now, late.
             while server.task is not None:
                 self._tell(await server.go_on())
-        self.servers = [_Server(self, "C")]
+        self.servers = [Server(self, self.bench, "C")]
 
     async def _come_to_an_end(self) -> None:
         server = self.servers[0]
@@ -595,64 +388,7 @@ class _World:
 
     def note(self, what: str) -> None:
         """Look at everything as it is now and check every invariant since the last look."""
-        moment = self._moment(what)
-        self.moments += 1
-        if self.last is not None:
-            check(self.last, moment)
-        self.last = moment
-
-    def _moment(self, what: str) -> Moment:
-        last = self.last
-        rollouts = {rollout.id: rollout for rollout in self._rollouts()}
-        targets = {place: self.component.served(place) for place in self.plan.placements()}
-        head = (0, GENESIS_HASH)
-        if last is not None:
-            rollouts = last.rollouts if rollouts == last.rollouts else rollouts  # type: ignore[assignment]
-            targets = last.targets if targets == last.targets else targets  # type: ignore[assignment]
-            head = last.ledger_head
-            if last.ledger:
-                head = last.ledger[-1].number, last.ledger[-1].hash
-        with self.bench.store.begin(read_only=True) as transaction:
-            entries = list(transaction.ledger(after=head[0]))
-            good = [
-                good
-                for place in self.plan.placements()
-                for good in transaction.last_known_good(place)
-                if any(entry.rollout_id == good.rollout_id for entry in entries)
-                and good.since == self.bench.clock.now()
-            ]
-        return Moment(
-            at=self.bench.clock.now(),
-            what=what,
-            rollouts=rollouts,
-            targets=targets,
-            decided=[
-                _decided(entry)
-                for entry in entries
-                if entry.rule in _JUDGED_RULES and entry.kind == "decision"
-            ],
-            unreached=frozenset(self.component.unreached),
-            baked_at_most={rollout_id: self._baked(rollout_id) for rollout_id in self.baked},
-            ledger=entries,
-            ledger_head=head,
-            good=good,
-        )
-
-    def _baked(self, rollout_id: RolloutId) -> timedelta:
-        """Return the most that can count as baked: the time, and one stale time per change of state."""
-        holds = sum(
-            1
-            for entry in self._entries_of(rollout_id)
-            if entry.state_after == "held" and entry.state_before != "held"
-        )
-        return self.baked[rollout_id][1] + self.plan.stale_after * (holds + 1)
-
-    def _entries_of(self, rollout_id: RolloutId) -> list[LedgerEntry]:
-        return self.bench.ledger(rollout_id)
-
-    def _rollouts(self) -> list[Rollout]:
-        with self.bench.store.begin(read_only=True) as transaction:
-            return sorted(transaction.rollouts(), key=lambda found: (found.created_at, found.id))
+        self.witness.note(what)
 
     def _check_replays(self) -> None:
         """Some decisions of the world are made again: evidence and decision must come out the same."""
@@ -678,12 +414,3 @@ class _World:
 
 async def _later(command: Callable[[], object]) -> object:
     return command()
-
-
-def _decided(entry: LedgerEntry) -> tuple[Observation, Decision]:
-    assert entry.observation_json is not None, "a decision keeps what it was made from"
-    assert entry.decision_json is not None, "a decision is kept"
-    return (
-        from_json(Observation, entry.observation_json),
-        from_json(Decision, entry.decision_json),
-    )

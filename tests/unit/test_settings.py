@@ -1,0 +1,79 @@
+"""Promised defaults: people rely on them without having chosen them."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from tidegate.settings import Settings
+
+PROMISED = {
+    "state_dir": None,
+    "store_url": None,
+    "listen_host": "127.0.0.1",
+    "listen_port": 7180,
+    "lab_allowed": False,
+    "watch_every_seconds": 1.0,
+    "log_level": "info",
+}
+
+
+@pytest.fixture(autouse=True)
+def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that is set where the tests run is read."""
+    for name in PROMISED:
+        monkeypatch.delenv(f"TIDEGATE_{name.upper()}", raising=False)
+
+
+def test_every_default_is_the_promised_one() -> None:
+    """A default doesn't change, and no setting appears or goes, without this list being changed."""
+    assert Settings().model_dump() == PROMISED
+
+
+def test_each_setting_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`TIDEGATE_` and the setting's name in capitals is what an operator sets."""
+    given = {
+        "STATE_DIR": "/var/lib/tidegate",
+        "STORE_URL": "postgresql://tidegate@db/tidegate",
+        "LISTEN_HOST": "::1",
+        "LISTEN_PORT": "0",
+        "LAB_ALLOWED": "true",
+        "WATCH_EVERY_SECONDS": "0.5",
+        "LOG_LEVEL": "debug",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(f"TIDEGATE_{name}", value)
+
+    settings = Settings()
+
+    assert settings.model_dump() == {
+        "state_dir": Path("/var/lib/tidegate"),
+        "store_url": "postgresql://tidegate@db/tidegate",
+        "listen_host": "::1",
+        "listen_port": 0,
+        "lab_allowed": True,
+        "watch_every_seconds": 0.5,
+        "log_level": "debug",
+    }
+    assert settings.watch_every == timedelta(seconds=0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LISTEN_PORT", "65536"),
+        ("WATCH_EVERY_SECONDS", "0"),
+        ("WATCH_EVERY_SECONDS", "60"),
+        ("LOG_LEVEL", "loud"),
+        ("LAB_ALLOWED", "perhaps"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server never runs on a setting that it had to guess."""
+    monkeypatch.setenv(f"TIDEGATE_{name}", value)
+
+    with pytest.raises(ValidationError):
+        Settings()
