@@ -40,7 +40,8 @@ def ask(address: str) -> str:
     """Return what a consumer says, as a user would hear it."""
     try:
         with urllib.request.urlopen(f"http://{address}/", timeout=5) as answer:
-            return answer.read().decode().strip()
+            said: str = answer.read().decode().strip()
+            return said
     except urllib.error.HTTPError as problem:
         with problem:
             return f"error {problem.code}"

@@ -38,6 +38,7 @@ from tidegate.drivers.signals.openmetrics import OpenMetricsSignals
 from tidegate.drivers.signals.prometheus import PrometheusSignals
 from tidegate.drivers.traffic.envoy import EnvoyTraffic
 from tidegate.errors import (
+    InvalidRequestError,
     ServerUnreachableError,
     StoreError,
     TidegateError,
@@ -56,6 +57,7 @@ from tidegate.usecases.work import EngineWork
 SERVER_FILE = "server.json"
 TOKEN_FILE = "token"  # noqa: S105 - the name of a file
 PROCESSES_DIR = "processes"
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost")
 STARTS_WITHIN_SECONDS = 20.0
 ENDS_WITHIN_SECONDS = 20.0
 AUDIENCES_EVERY_SECONDS = 30.0
@@ -198,6 +200,7 @@ async def serving(settings: Settings) -> AsyncIterator[Running]:
     Run API and runner while the block runs; on leaving, end both. Traffic stays as it is.
 
     Raises:
+        InvalidRequestError: the address isn't one of this machine alone.
         WorkloadError: the port is in use, or the state folder can't be written.
         StoreError: the store can't be opened.
     """
@@ -354,6 +357,11 @@ def _writable(path: Path) -> Path:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    if host not in LOOPBACK_HOSTS:
+        raise InvalidRequestError(
+            f"the API can't listen on {host}: one token opens everything, so it stays on loopback",
+            hint=f"take one of {', '.join(LOOPBACK_HOSTS)}; reach it from elsewhere by an SSH tunnel",
+        )
     try:
         return socket.create_server((host, port), backlog=512)
     except OSError as exc:

@@ -31,7 +31,7 @@ from tidegate.usecases import withdraw as withdrawing
 Patch = pytest.MonkeyPatch
 
 PURE_SEEDS = 4_000
-WORLD_SEEDS = 300
+WORLD_SEEDS = 600
 """So many worlds a mutation may survive at most; nearly all are noticed by one of the first ten."""
 
 

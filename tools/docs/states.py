@@ -50,7 +50,6 @@ CAUSES: Final = {
     HaltCause.PERSON: "a person stopped it, or a stop was found latched at a target",
     HaltCause.NO_DATA: "usable data was missing for too long",
     HaltCause.NOT_APPLIED: "a target didn't serve what was asked within `apply_within`",
-    HaltCause.DRIFT: "not given by this version: drift holds, and halts as `no_data` when it lasts",
 }
 
 

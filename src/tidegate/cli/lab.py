@@ -36,6 +36,9 @@ def lab_dir(given: Path | None) -> Path:
     """Return the lab's folder: the one that was given, or the one of this user."""
     if given is not None:
         return given
+    own = os.environ.get("TIDEGATE_STATE_DIR")
+    if own:
+        return Path(own) / "lab"
     base = os.environ.get("XDG_STATE_HOME")
     return (Path(base) if base else Path.home() / ".local" / "state") / "tidegate" / "lab"
 

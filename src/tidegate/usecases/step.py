@@ -47,7 +47,6 @@ _HALT_EVENT: Final = {
     HaltCause.PERSON: Event.HALTED_BY_PERSON,
     HaltCause.NO_DATA: Event.GAVE_UP_WAITING,
     HaltCause.NOT_APPLIED: Event.GAVE_UP_WAITING,
-    HaltCause.DRIFT: Event.GAVE_UP_WAITING,
 }
 
 

@@ -787,7 +787,7 @@ AFTER_A_STOP_CASES = [
     ),
     *(
         case(f"withdrawn after {cause.value}", halted(cause), "start_recovery", "recover-by-itself")
-        for cause in (HaltCause.HARM, HaltCause.NOT_APPLIED, HaltCause.DRIFT)
+        for cause in (HaltCause.HARM, HaltCause.NOT_APPLIED)
     ),
     *(
         case(

@@ -239,7 +239,7 @@ Decision = (
 
 FULL_EXPOSURE: Final = Exposure(internal=True, weight_bps=FULL_WEIGHT_BPS)
 
-_RECOVERS_BY_ITSELF: Final = frozenset({HaltCause.HARM, HaltCause.NOT_APPLIED, HaltCause.DRIFT})
+_RECOVERS_BY_ITSELF: Final = frozenset({HaltCause.HARM, HaltCause.NOT_APPLIED})
 """Causes that leave nothing for a person to weigh. Data that went missing, or a person's own stop, do."""
 
 

@@ -59,7 +59,6 @@ class HaltCause(StrEnum):
     PERSON = "person"
     NO_DATA = "no_data"
     NOT_APPLIED = "not_applied"
-    DRIFT = "drift"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

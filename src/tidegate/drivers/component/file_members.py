@@ -17,7 +17,7 @@ def candidate_members(
     """
     Return the members that serve the candidate under *exposure*.
 
-    Ordinary members come in the order of a hash, rounded up, at least one from any weight above 0;
+    Ordinary members come in the order of a hash, rounded down, but one from any weight above 0;
     internal ones when the exposure is internal, and at full weight in any case.
 
     Args:
@@ -29,8 +29,10 @@ def candidate_members(
     inside = frozenset(internal) & frozenset(members)
     ordinary = _ordinary(members, inside)
     ranked = sorted(ordinary, key=lambda name: sha256(f"{salt}\0{name}".encode()).digest())
-    # Rounded up: a share of users is never less than what was asked for, and never nobody.
-    count = -(-len(ranked) * exposure.weight_bps // FULL_WEIGHT_BPS)
+    # Rounded down: more than was asked for must not be exposed, and below 100 % somebody stays to
+    # compare with. One member is the least there is.
+    whole = len(ranked) * exposure.weight_bps // FULL_WEIGHT_BPS
+    count = max(1, whole) if exposure.weight_bps else 0
     chosen = frozenset(ranked[:count])
     if exposure.weight_bps == FULL_WEIGHT_BPS:
         return frozenset(members)

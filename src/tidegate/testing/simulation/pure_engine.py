@@ -50,7 +50,6 @@ _HALTS: Final = {
     HaltCause.PERSON: Event.HALTED_BY_PERSON,
     HaltCause.NO_DATA: Event.GAVE_UP_WAITING,
     HaltCause.NOT_APPLIED: Event.GAVE_UP_WAITING,
-    HaltCause.DRIFT: Event.GAVE_UP_WAITING,
 }
 
 

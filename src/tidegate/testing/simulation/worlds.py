@@ -88,6 +88,7 @@ class _World:
         self.is_calm = False
         self.has_begun = False
         self.plan = world_plan(self.draw.randrange(WORLD_PLANS))
+        self.race_share = self.draw.choice((0.02, 0.05, 0.25))
         self.trouble = self.draw.choice((0.0, 0.02, 0.08, 0.15))
         self.component = AwayTargets(
             lag_observes=self.draw.choice((0, 0, 1, 2)), mishap=self._draw_mishap
@@ -152,7 +153,7 @@ class _World:
 
     async def _chaos(self) -> str:
         chance = self.draw.random()
-        if chance < 0.56:
+        if chance < 0.62 - self.race_share:
             return await self._server_acts()
         if chance < 0.62:
             return await self._race()
