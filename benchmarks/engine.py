@@ -33,7 +33,7 @@ from tidegate.domain.quantities import (
     RolloutId,
     TargetName,
 )
-from tidegate.domain.rollout.decide import Observation
+from tidegate.domain.rollout.decisions import Observation
 from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import Rehearsal, Rollout
 from tidegate.drivers.clock.system import SystemClock

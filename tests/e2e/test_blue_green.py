@@ -6,7 +6,6 @@ the quarantine, then 1.2.0 with the same document.
 """
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -121,12 +120,10 @@ def test_the_roles_are_swapped_at_the_end_and_the_old_pool_stays_warm(story: Sto
     assert forward.blue_at_end == forward.blue_at_first
 
 
-def test_the_way_back_is_the_warm_pool(
-    story: Story, record_property: Callable[[str, object], None]
-) -> None:
+def test_the_way_back_is_the_warm_pool(story: Story) -> None:
     """Within the quarantine the same processes serve again: nothing is started and nothing is baked."""
     back = story.back
-    record_property("seconds_from_command_to_last_request", back.seconds)
+    print(f"{back.seconds:.2f} s from the command to the last request of the new version")
 
     assert back.rollout["state"] == "rolled_back"
     assert back.met == {"1.0.0"}

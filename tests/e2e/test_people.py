@@ -169,9 +169,7 @@ def test_everything_wrong_in_a_file_is_told_with_its_place(team: Team, tmp_path:
         "member",
         "three,",
     ]
-    assert "did you mean `workload.members`" in checked.out or "did you mean `members`" in (
-        checked.out
-    )
+    assert "did you mean `members`?" in checked.out
     assert started.code == 2
     assert started.out == ""
     assert team.rollouts() == before
@@ -236,7 +234,7 @@ async def test_a_phase_waits_for_its_approval_and_watching_ends_with_the_rollout
     assert too_early.code == 8
     assert waiting["exposure"][0]["set_bps"] == 2000
     assert waiting["waiting_on"]["who_can_act"] == "approver"
-    assert "1 of" in json.dumps(waiting["approvals"]) or waiting["approvals"]["needed"] == 1
+    assert (waiting["approvals"]["name"], waiting["approvals"]["needed"]) == ("everyone", 1)
     assert approved.code == 0
     assert watched.code == 0
     lines = [json.loads(line) for line in watched.out.splitlines()]
@@ -259,7 +257,7 @@ async def test_a_halt_asks_nothing_and_going_on_needs_a_reason(team: Team) -> No
         unasked = team.cli("rollback", rollout_id)
         between = team.rollouts()
         resumed = team.cli("resume", rollout_id, "--reason", "a false alarm", "-o", "json")
-        await team.comes_to(rollout_id, "baking", "waiting", reason=None)
+        await team.comes_to(rollout_id, "baking", "waiting")
 
     assert halted.code == 0
     assert halted.json()["state"] in ("halted", "recovering")

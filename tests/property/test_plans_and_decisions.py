@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from tidegate.documents.records import from_json, to_json
 from tidegate.domain.health.readings import Quality
 from tidegate.domain.quantities import FULL_WEIGHT_BPS, Exposure, Generation
-from tidegate.domain.rollout.decide import Decision, Observation, decide, wanted_exposure
+from tidegate.domain.rollout.decide import decide
+from tidegate.domain.rollout.decisions import Decision, Observation
 from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import (
     Halt,
@@ -19,6 +20,7 @@ from tidegate.domain.rollout.model import (
     WaitingOn,
     WhoCanAct,
 )
+from tidegate.domain.rollout.seen import wanted_exposure
 from tidegate.testing.builders import BASELINE, CANDIDATE, START, a_placement, a_plan, a_rollout
 from tidegate.testing.simulation.invariants import why_not_enough
 from tidegate.testing.simulation.situations import (

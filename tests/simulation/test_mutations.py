@@ -13,6 +13,7 @@ import pytest
 
 from tidegate.domain.health.evidence import Judgement, Verdict
 from tidegate.domain.rollout import decide as rules
+from tidegate.domain.rollout import seen as facts
 from tidegate.domain.rollout.machine import TRANSITIONS, Event, State
 from tidegate.domain.rollout.model import PhasePass, Rehearsal
 from tidegate.drivers.component import fencing
@@ -98,14 +99,14 @@ def proven_harm_passes(patch):
 
 @mutation(run_pure_world, "a_pass_rests_on_proof")
 def old_evidence_passes(patch):
-    patch.setattr(rules, "_watch_silence", lambda seen: None)
+    patch.setattr(rules, "watch_silence", lambda seen: None)
 
 
 @mutation(run_pure_world, "a_pass_rests_on_proof")
 def evidence_of_any_bake_passes(patch):
     patch.setattr(rules, "evidence_in_force", lambda seen: seen.evidence)
     # The policy would hold here: what an earlier bake has shown is old by then.
-    patch.setattr(rules, "_watch_silence", lambda seen: None)
+    patch.setattr(rules, "watch_silence", lambda seen: None)
 
 
 @mutation(run_pure_world, "a_rise_rests_on_a_pass")
@@ -146,17 +147,17 @@ def the_way_back_is_not_tried(patch):
 
 @mutation(run_pure_world, "a_bake_begins_when_all_serve")
 def accepted_is_taken_for_applied(patch):
-    patch.setattr(rules, "_first_unsettled", lambda seen: None)
+    patch.setattr(rules, "first_unsettled", lambda seen: None)
 
 
 @mutation(run_pure_world, "nobody_meets_what_is_over", "a_stop_reaches_everyone")
 def a_stop_is_not_verified(patch):
-    patch.setattr(rules, "_not_withdrawn", lambda seen: None)
+    patch.setattr(rules, "not_withdrawn", lambda seen: None)
 
 
 @mutation(run_pure_world, "nobody_meets_what_is_over")
 def what_was_seen_before_a_stop_counts_after_it(patch):
-    patch.setattr(rules, "_not_withdrawn", lambda seen: rules._exposed(seen))
+    patch.setattr(rules, "not_withdrawn", lambda seen: rules.first_exposed(seen))
 
 
 @mutation(run_pure_world, "what_is_over_stays_over")
@@ -166,8 +167,8 @@ def a_completed_rollout_can_be_halted(patch):
 
 @mutation(run_pure_world, "NeverEndsError")
 def completing_is_not_taken_up_again(patch):
-    patch.setattr(rules, "_first_finished", lambda seen: None)
-    patch.setattr(rules, "became_baseline", lambda rollout, here: False)
+    patch.setattr(rules, "first_finished", lambda seen: None)
+    patch.setattr(facts, "became_baseline", lambda rollout, here: False)
 
 
 # --- the shell -------------------------------------------------------------------------------
@@ -185,7 +186,7 @@ def the_last_phase_comes_next(patch):
 
     patch.setattr(step, "_advance", leap)
     # The policy would hold here: it looks for the pass of the phase before, and finds none.
-    patch.setattr(rules, "_pass_of_phase_before", _latest_pass)
+    patch.setattr(rules, "pass_of_phase_before", _latest_pass)
 
 
 @mutation(run_world, "a_stop_reaches_everyone")

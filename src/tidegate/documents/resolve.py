@@ -6,7 +6,7 @@ of the file demand of one another is checked on the way; what a plan may not do 
 Every part collects its complaints, so that all of them are told together.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -58,6 +58,8 @@ SCRAPED_STALE_AFTER: Final = timedelta(seconds=150)
 """Twice Prometheus's default scrape interval of a minute, and half of one to spare."""
 
 STALE_TICKS: Final = 3
+INSTALLED_WITHIN: Final = timedelta(minutes=5)
+"""How long a lab waits for a version that is installed from a package index first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +118,8 @@ def resolve(file: ServiceFile, base_dir: Path) -> tuple[Resolution | None, list[
     expanded = expand(steps, ground)
     drivers = {component.name: component.driver for component in components}
     plan = _plan(file, name, expanded, drivers, health, is_lab=is_lab)
+    if is_lab and _written_plan(file).apply_within is None and _installs_packages(components):
+        plan = replace(plan, apply_within=INSTALLED_WITHIN)
     spec = ServiceSpec(
         name=ground.service,
         owner=file.owner,
@@ -172,7 +176,7 @@ def _plan(
     *,
     is_lab: bool,
 ) -> Plan:
-    written = file.plan if isinstance(file.plan, WrittenPlan) else WrittenPlan()
+    written = _written_plan(file)
     proof = LAB_PROOF if is_lab else PROOF
     clocks = LAB_CLOCKS if is_lab else CLOCKS
     phases = tuple(_phase(file, one, drivers, health, proof, written) for one in expanded)
@@ -190,6 +194,14 @@ def _plan(
         apply_within=written.apply_within or clocks.apply_within,
         quarantine=written.quarantine or clocks.quarantine or max(last_bake, SHORTEST_QUARANTINE),
     )
+
+
+def _written_plan(file: ServiceFile) -> WrittenPlan:
+    return file.plan if isinstance(file.plan, WrittenPlan) else WrittenPlan()
+
+
+def _installs_packages(components: tuple[ComponentSpec, ...]) -> bool:
+    return any(json.loads(component.settings_json).get("package") for component in components)
 
 
 def _stale_after(tick: timedelta, phases: tuple[Phase, ...]) -> timedelta:

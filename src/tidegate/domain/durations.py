@@ -25,3 +25,13 @@ def format_duration(duration: timedelta) -> str:
         if number:
             text += f"{number}{unit}"
     return text or "0s"
+
+
+def rough_duration(length: timedelta) -> str:
+    """Return *length* as people say it, to about one part in sixty."""
+    seconds = int(length.total_seconds())
+    if seconds < 120:
+        return f"{seconds} s"
+    if seconds < 7200:
+        return f"{seconds // 60} min"
+    return f"{seconds // 3600} h {seconds % 3600 // 60} min"

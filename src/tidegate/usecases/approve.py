@@ -8,9 +8,9 @@ is proven again must be agreed to again.
 from dataclasses import replace
 
 from tidegate.domain.quantities import RolloutId
-from tidegate.domain.rollout.decide import valid_approvals
 from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import Approval, Rollout
+from tidegate.domain.rollout.seen import valid_approvals
 from tidegate.errors import RefusedError
 from tidegate.ports.store import Transaction
 from tidegate.usecases.commands import At, change_rollout

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from tidegate.domain.quantities import Arm
-from tidegate.domain.rollout.decide import phase_in_force
 from tidegate.domain.rollout.model import Rollout
+from tidegate.domain.rollout.seen import phase_in_force
 from tidegate.errors import TidegateError
 from tidegate.usecases.outside import Outside
 from tidegate.usecases.watch import exposed_placements

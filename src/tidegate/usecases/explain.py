@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from tidegate.documents.records import from_json, to_json
 from tidegate.domain.health.evidence import Evidence
 from tidegate.domain.quantities import RolloutId
-from tidegate.domain.rollout.decide import Decision, Observation, decide
+from tidegate.domain.rollout.decide import decide
+from tidegate.domain.rollout.decisions import Decision, Observation
 from tidegate.domain.rollout.model import Rollout
 from tidegate.errors import InvalidRequestError
 from tidegate.ports.store import LedgerEntry

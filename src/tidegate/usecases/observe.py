@@ -15,7 +15,7 @@ from tidegate.domain.quantities import (
     Generation,
     Placement,
 )
-from tidegate.domain.rollout.decide import Seen
+from tidegate.domain.rollout.decisions import Seen
 from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import Rollout
 from tidegate.errors import TidegateError

@@ -7,7 +7,7 @@ Every change of a rollout goes through `record_decision` or `record_command`; no
 import json
 
 from tidegate.documents.records import to_json
-from tidegate.domain.rollout.decide import Decision, Observation
+from tidegate.domain.rollout.decisions import Decision, Observation
 from tidegate.domain.rollout.model import Rollout
 from tidegate.ports.store import LedgerEntry, NewEntry, Transaction
 

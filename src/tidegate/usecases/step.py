@@ -14,8 +14,10 @@ from typing import Final, assert_never
 from tidegate.documents.records import from_json
 from tidegate.domain.health.evidence import NO_EVIDENCE, Evidence
 from tidegate.domain.quantities import NO_EXPOSURE, Exposure, Placement, RolloutId
-from tidegate.domain.rollout import decide as rules
-from tidegate.domain.rollout.decide import FULL_EXPOSURE, Decision, Observation, Seen, decide
+from tidegate.domain.rollout import decisions as rules
+from tidegate.domain.rollout import seen as facts
+from tidegate.domain.rollout.decide import decide
+from tidegate.domain.rollout.decisions import FULL_EXPOSURE, Decision, Observation, Seen
 from tidegate.domain.rollout.machine import Event, State
 from tidegate.domain.rollout.model import (
     Halt,
@@ -116,7 +118,7 @@ def turn(rollout: Rollout, now: datetime) -> Turn:
     until = rollout.waiting_on.until
     if until is not None and now < until < due:
         due = until
-    return Turn(rollout_id=rollout.id, due_at=due, watch=rules.phase_in_force(rollout) is not None)
+    return Turn(rollout_id=rollout.id, due_at=due, watch=facts.phase_in_force(rollout) is not None)
 
 
 async def _carry_out(scene: _Scene) -> Rollout:
@@ -360,7 +362,7 @@ async def _withdraw_again(scene: _Scene, waiting_on: WaitingOn) -> Rollout:
     for here in scene.seen.placements:
         stopped = here.stopped_at_generation or 0
         current = rollout.generation_on(here.placement.target)
-        if rules.became_baseline(rollout, here):
+        if facts.became_baseline(rollout, here):
             rollout = await _turn_back(scene, rollout, here)
         elif stopped > current or current == 0:
             issued, _ = await withdraw(

@@ -22,9 +22,9 @@ from tidegate.domain.health.evidence import Verdict, judge
 from tidegate.domain.health.readings import Gap, Quality, Reading, Tick, difference
 from tidegate.domain.plan.model import ExerciseSpec, Phase, Plan, SignalKind, SignalSpec
 from tidegate.domain.quantities import FULL_WEIGHT_BPS, Arm, Exposure, Placement, RolloutId
-from tidegate.domain.rollout.decide import certified_before, phase_in_force
 from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import Rollout
+from tidegate.domain.rollout.seen import certified_before, phase_in_force
 from tidegate.errors import NotFoundError, SignalSourceError, TidegateError
 from tidegate.ports.component import ArmLabels
 from tidegate.ports.signals import SignalQuery

@@ -15,16 +15,8 @@ from tidegate.domain.health.evidence import NO_EVIDENCE
 from tidegate.domain.health.readings import Quality
 from tidegate.domain.plan.model import ExerciseSpec, Recovery
 from tidegate.domain.quantities import NO_EXPOSURE, Exposure, Generation, TargetName, Version
-from tidegate.domain.rollout.decide import (
-    FULL_EXPOSURE,
-    Observation,
-    decide,
-    evidence_in_force,
-    must_prove_again,
-    phase_in_force,
-    valid_approvals,
-    wanted_exposure,
-)
+from tidegate.domain.rollout.decide import decide
+from tidegate.domain.rollout.decisions import FULL_EXPOSURE, Observation
 from tidegate.domain.rollout.machine import FINAL, State
 from tidegate.domain.rollout.model import (
     Halt,
@@ -34,6 +26,13 @@ from tidegate.domain.rollout.model import (
     Rollout,
     WaitingOn,
     WhoCanAct,
+)
+from tidegate.domain.rollout.seen import (
+    evidence_in_force,
+    must_prove_again,
+    phase_in_force,
+    valid_approvals,
+    wanted_exposure,
 )
 from tidegate.testing.builders import (
     BASELINE,
@@ -769,6 +768,13 @@ AFTER_A_STOP_CASES = [
         "withdraw",
         "exposure-only-falls",
         placements=seen(halted(), generation=Generation(0)),
+    ),
+    case(
+        "nothing was ever served there: a first deployment that didn't come up",
+        halted(HaltCause.NOT_APPLIED),
+        "start_recovery",
+        "recover-by-itself",
+        placements=seen(halted(), generation=Generation(0), serving=None),
     ),
     case(
         "recovering, a target shows what it served before the stop",

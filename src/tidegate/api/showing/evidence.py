@@ -15,13 +15,9 @@ from tidegate.domain.health.evidence import (
 )
 from tidegate.domain.plan.model import Plan, SignalKind
 from tidegate.domain.quantities import Arm
-from tidegate.domain.rollout.decide import (
-    Observation,
-    certified_before,
-    evidence_in_force,
-    phase_in_force,
-)
+from tidegate.domain.rollout.decisions import Observation
 from tidegate.domain.rollout.model import Rollout
+from tidegate.domain.rollout.seen import certified_before, evidence_in_force, phase_in_force
 from tidegate.errors import StoreError
 from tidegate.ports.store import StoredEvidence
 from tidegate.usecases.evidence import ruled_out

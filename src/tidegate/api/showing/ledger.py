@@ -5,7 +5,8 @@ from tidegate.api.shapes.rollout import Event
 from tidegate.api.showing.evidence import show_evidence
 from tidegate.api.showing.rollout import show_exposure
 from tidegate.documents.records import from_json
-from tidegate.domain.rollout.decide import Decision, Observation, wanted_exposure
+from tidegate.domain.rollout.decisions import Decision, Observation
+from tidegate.domain.rollout.seen import wanted_exposure
 from tidegate.ports.store import LedgerEntry
 from tidegate.usecases.explain import Replay
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from tidegate.api.shapes import rollout as shapes
 from tidegate.api.showing.rollout import show_rollout
 from tidegate.domain.health.evidence import Evidence
-from tidegate.domain.rollout import decide as rules
-from tidegate.domain.rollout.decide import Observation, decide
+from tidegate.domain.rollout import decisions as rules
+from tidegate.domain.rollout.decide import decide
+from tidegate.domain.rollout.decisions import Observation
 from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import Rollout, WaitingOn
 from tidegate.ports.store import StoredEvidence

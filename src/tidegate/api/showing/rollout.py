@@ -8,17 +8,15 @@ from tidegate.api.shapes import rollout as shapes
 from tidegate.domain.health.evidence import Evidence
 from tidegate.domain.plan.model import Phase
 from tidegate.domain.quantities import NO_EXPOSURE, Exposure, Placement, Version
-from tidegate.domain.rollout.decide import (
-    FULL_EXPOSURE,
-    Observation,
-    Seen,
+from tidegate.domain.rollout.decisions import FULL_EXPOSURE, Observation, Seen
+from tidegate.domain.rollout.machine import TRANSITIONS, Event, State
+from tidegate.domain.rollout.model import ReasonCode, Rollout, WaitingOn
+from tidegate.domain.rollout.seen import (
     evidence_in_force,
     phase_in_force,
     valid_approvals,
     wanted_exposure,
 )
-from tidegate.domain.rollout.machine import TRANSITIONS, Event, State
-from tidegate.domain.rollout.model import ReasonCode, Rollout, WaitingOn
 from tidegate.usecases.approve import approved_phase
 
 NEEDS_PERSON: Final = frozenset(

@@ -9,235 +9,60 @@ the phase before has passed and everyone who must agree has. And nothing here ev
 time ran out: deadlines hold or halt.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal, assert_never
+from typing import Final, assert_never
 
-from tidegate.domain.health.evidence import NO_EVIDENCE, Evidence, Judgement, Verdict, judge
+from tidegate.domain.durations import rough_duration
+from tidegate.domain.health.evidence import Judgement, Verdict, judge
 from tidegate.domain.plan.model import Phase, Recovery
 from tidegate.domain.quantities import (
     FULL_WEIGHT_BPS,
-    NO_EXPOSURE,
-    Exposure,
-    Generation,
-    Placement,
-    Version,
+)
+from tidegate.domain.rollout.decisions import (
+    Advance,
+    BringBack,
+    Complete,
+    Decision,
+    EnterPhase,
+    FinishRecovery,
+    HaltNow,
+    Hold,
+    Observation,
+    Pause,
+    Reapply,
+    Rehearse,
+    Retire,
+    Settle,
+    StartBake,
+    StartRecovery,
+    Unpause,
+    Withdraw,
 )
 from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import (
-    Approval,
     HaltCause,
     PhasePass,
     ReasonCode,
     Rehearsal,
-    Rollout,
     WaitingOn,
     WhoCanAct,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """One placement as it was observed, beside what this rollout wants there."""
-
-    placement: Placement
-    exposure: Exposure
-    generation: Generation
-    settled: bool
-    why_not: str
-    serving: Version | None
-    candidate: Version | None
-    stopped_at_generation: Generation | None
-    trips: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """All that a decision may depend on. If it isn't a field, it isn't an input."""
-
-    now: datetime
-    rollout: Rollout
-    placements: tuple[Seen, ...]
-    evidence: Evidence
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
-    """Change nothing; say what is waited for."""
-
-    rule: str
-    because: str
-    waiting_on: WaitingOn
-    action: Literal["hold"] = "hold"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rehearse:
-    """Try the way back on internal traffic: open to internal users, close again, note that it worked."""
-
-    rule: str
-    because: str
-    to: Rehearsal
-    action: Literal["rehearse"] = "rehearse"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnterPhase:
-    """Raise exposure to what the waited-for phase allows. The only decision that raises."""
-
-    rule: str
-    because: str
-    evidence_of: PhasePass | None
-    approvals: tuple[Approval, ...]
-    action: Literal["enter_phase"] = "enter_phase"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reapply:
-    """Say again to the targets what was said: they don't serve it yet."""
-
-    rule: str
-    because: str
-    waiting_on: WaitingOn
-    action: Literal["reapply"] = "reapply"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartBake:
-    """Every placement serves what was asked: the bake begins."""
-
-    rule: str
-    because: str
-    trips: int
-    action: Literal["start_bake"] = "start_bake"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pause:
-    """Freeze the bake until its cause is gone, or a person has looked."""
-
-    rule: str
-    because: str
-    waiting_on: WaitingOn
-    action: Literal["pause"] = "pause"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unpause:
-    """The cause of the pause is gone."""
-
-    rule: str
-    because: str
-    action: Literal["unpause"] = "unpause"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Advance:
-    """The phase is passed; the next one may be waited for."""
-
-    rule: str
-    because: str
-    passed: PhasePass
-    action: Literal["advance"] = "advance"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Complete:
-    """The last phase is passed: the candidate is the new baseline."""
-
-    rule: str
-    because: str
-    passed: PhasePass
-    action: Literal["complete"] = "complete"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HaltNow:
-    """Withdraw the candidate at once; exposure only falls from here."""
-
-    rule: str
-    because: str
-    cause: HaltCause
-    action: Literal["halt"] = "halt"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Withdraw:
-    """A target still shows exposure after a stop: say it again."""
-
-    rule: str
-    because: str
-    waiting_on: WaitingOn
-    action: Literal["withdraw"] = "withdraw"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartRecovery:
-    """Bring everything back to what was served before."""
-
-    rule: str
-    because: str
-    action: Literal["start_recovery"] = "start_recovery"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retire:
-    """Take away what serves nobody any more."""
-
-    rule: str
-    because: str
-    waiting_on: WaitingOn
-    action: Literal["retire"] = "retire"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BringBack:
-    """Serve the earlier version to everyone: the move of a return."""
-
-    rule: str
-    because: str
-    waiting_on: WaitingOn
-    action: Literal["bring_back"] = "bring_back"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FinishRecovery:
-    """Everything serves again what it served before, and was seen to."""
-
-    rule: str
-    because: str
-    action: Literal["finish_recovery"] = "finish_recovery"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settle:
-    """The quarantine is over: what completed is now the last known good."""
-
-    rule: str
-    because: str
-    action: Literal["settle"] = "settle"
-
-
-Decision = (
-    Hold
-    | Rehearse
-    | EnterPhase
-    | Reapply
-    | StartBake
-    | Pause
-    | Unpause
-    | Advance
-    | Complete
-    | HaltNow
-    | Withdraw
-    | StartRecovery
-    | Retire
-    | BringBack
-    | FinishRecovery
-    | Settle
+from tidegate.domain.rollout.seen import (
+    allows_nobody,
+    certified_before,
+    count_trips,
+    evidence_in_force,
+    first_exposed,
+    first_finished,
+    first_unsettled,
+    is_last_phase,
+    latched_elsewhere,
+    not_withdrawn,
+    pass_of_phase_before,
+    phase_in_force,
+    valid_approvals,
+    watch_silence,
 )
-
-FULL_EXPOSURE: Final = Exposure(internal=True, weight_bps=FULL_WEIGHT_BPS)
 
 _RECOVERS_BY_ITSELF: Final = frozenset({HaltCause.HARM, HaltCause.NOT_APPLIED})
 """Causes that leave nothing for a person to weigh. Data that went missing, or a person's own stop, do."""
@@ -270,43 +95,7 @@ def decide(seen: Observation) -> Decision:
             assert_never(seen.rollout.state)
 
 
-def wanted_exposure(rollout: Rollout, placement: Placement) -> Exposure:
-    """Return what *rollout* allows *placement* now; the most that may ever be observed there."""
-    match rollout.state:
-        case State.APPLYING | State.BAKING | State.HELD:
-            return rollout.plan.exposure_of(placement, rollout.phase_index)
-        case State.COMPLETED:
-            return rollout.plan.exposure_of(placement, len(rollout.plan.phases) - 1)
-        case State.WAITING:
-            if rollout.rehearsal is Rehearsal.FORWARD:
-                return Exposure(internal=True, weight_bps=0)
-            if rollout.phase_index == 0 or must_prove_again(rollout):
-                return NO_EXPOSURE
-            return rollout.plan.exposure_of(placement, rollout.phase_index - 1)
-        case _:
-            return NO_EXPOSURE
-
-
-def must_prove_again(rollout: Rollout) -> bool:
-    """Return whether a stop withdrew everything since the phase before was passed."""
-    last = rollout.passes[-1] if rollout.passes else None
-    return last is None or last.attempt != rollout.attempt
-
-
 # --- one function per state ------------------------------------------------------------------
-
-
-def phase_in_force(rollout: Rollout) -> Phase | None:
-    """
-    Return the phase whose exposure users meet now, and whose signals must be watched.
-
-    While the next phase is waited for, the one before stays in force, and so does its watch.
-    """
-    if rollout.state in (State.BAKING, State.HELD):
-        return rollout.phase
-    if rollout.state is State.WAITING and rollout.phase_index > 0 and not must_prove_again(rollout):
-        return rollout.plan.phases[rollout.phase_index - 1]
-    return None
 
 
 def _decide_waiting(seen: Observation) -> Decision:
@@ -314,7 +103,7 @@ def _decide_waiting(seen: Observation) -> Decision:
     stop = _halt_for_harm(seen)
     if stop is not None:
         return stop
-    left = _exposed(seen) if _allows_nobody(rollout) else None
+    left = first_exposed(seen) if allows_nobody(rollout) else None
     if left is not None:
         return _withdraw_again(left)
     if rollout.phase_index == 0 and rollout.rehearsal is not Rehearsal.PROVEN:
@@ -329,7 +118,7 @@ def _decide_waiting(seen: Observation) -> Decision:
             ReasonCode.APPROVAL,
             who=WhoCanAct.APPROVER,
         )
-    passed = _pass_of_phase_before(rollout)
+    passed = pass_of_phase_before(rollout)
     if rollout.phase_index > 0 and passed is None:
         return _hold(
             "evidence-before-rise",
@@ -344,12 +133,6 @@ def _decide_waiting(seen: Observation) -> Decision:
         evidence_of=passed,
         approvals=agreed,
     )
-
-
-def _allows_nobody(rollout: Rollout) -> bool:
-    """Return whether nothing may be exposed while *rollout* waits: nobody watches it then."""
-    rehearses = rollout.rehearsal in (Rehearsal.FORWARD, Rehearsal.BACK)
-    return phase_in_force(rollout) is None and not rehearses
 
 
 def _halt_for_harm(seen: Observation) -> HaltNow | None:
@@ -367,29 +150,6 @@ def _halt_for_harm(seen: Observation) -> HaltNow | None:
     return HaltNow(rule="harm-proven", because=because, cause=HaltCause.HARM)
 
 
-def valid_approvals(rollout: Rollout, phase_index: int) -> tuple[Approval, ...]:
-    """Return one approval per person that is bound to this phase, attempt and plan."""
-    by_person = {
-        approval.by: approval
-        for approval in rollout.approvals
-        if approval.phase_index == phase_index
-        and approval.attempt == rollout.attempt
-        and approval.plan_hash == rollout.plan_hash
-    }
-    return tuple(by_person.values())
-
-
-def _pass_of_phase_before(rollout: Rollout) -> PhasePass | None:
-    return next(
-        (
-            passed
-            for passed in reversed(rollout.passes)
-            if passed.phase_index == rollout.phase_index - 1
-        ),
-        None,
-    )
-
-
 def _decide_rehearsal(seen: Observation) -> Decision:
     rollout = seen.rollout
     if rollout.is_install:
@@ -398,7 +158,7 @@ def _decide_rehearsal(seen: Observation) -> Decision:
             because="nothing is served yet, so there is nothing to go back to",
             to=Rehearsal.PROVEN,
         )
-    unsettled = _first_unsettled(seen)
+    unsettled = first_unsettled(seen)
     match rollout.rehearsal:
         case Rehearsal.NOT_TRIED:
             return Rehearse(
@@ -412,7 +172,7 @@ def _decide_rehearsal(seen: Observation) -> Decision:
                 because="the candidate serves internal traffic; now back",
                 to=Rehearsal.BACK,
             )
-        case Rehearsal.BACK if unsettled is None and _exposed(seen) is None:
+        case Rehearsal.BACK if unsettled is None and first_exposed(seen) is None:
             return Rehearse(
                 rule="rehearse-way-back", because="the way back works", to=Rehearsal.PROVEN
             )
@@ -423,13 +183,13 @@ def _decide_rehearsal(seen: Observation) -> Decision:
 
 
 def _decide_applying(seen: Observation) -> Decision:
-    unsettled = _first_unsettled(seen)
+    unsettled = first_unsettled(seen)
     if unsettled is None:
         phase = seen.rollout.phase
         return StartBake(
             rule="observed-everywhere",
             because=f"{phase.name} is served as asked by every member",
-            trips=_trips(seen),
+            trips=count_trips(seen),
         )
     return _wait_for_targets(seen, seen.rollout.state_since, unsettled, ReasonCode.APPLYING)
 
@@ -461,14 +221,14 @@ def _decide_baking(seen: Observation) -> Decision:
     because = "; ".join(judgement.reasons)
     if judgement.verdict is Verdict.FAIL:
         return HaltNow(rule="harm-proven", because=because, cause=HaltCause.HARM)
-    finished = _first_finished(seen)
+    finished = first_finished(seen)
     if finished is not None:
         # Completing was decided and begun, and whoever did so didn't live to record it.
         return Complete(rule="all-phases-passed", because=finished, passed=_pass_of(seen))
-    unsettled = _first_unsettled(seen)
+    unsettled = first_unsettled(seen)
     if unsettled is not None:
         return _pause("drift", unsettled, ReasonCode.NO_DATA, _no_data_deadline(seen))
-    silence = _watch_silence(seen)
+    silence = watch_silence(seen)
     if silence is not None:
         return _pause("watch-silent", silence, ReasonCode.NO_DATA, _no_data_deadline(seen))
     match judgement.verdict:
@@ -492,12 +252,12 @@ def _undecided(seen: Observation, because: str) -> Decision:
     if evidence.baked_for >= longest:
         return Pause(
             rule="inconclusive",
-            because=f"undecided after {_duration(evidence.baked_for)}: {because}",
+            because=f"undecided after {rough_duration(evidence.baked_for)}: {because}",
             waiting_on=_waiting(ReasonCode.INCONCLUSIVE, because, who=WhoCanAct.OPERATOR),
         )
     left = rollout.phase.bake - evidence.baked_for
     if left > timedelta(0):
-        because = f"{_duration(left)} of bake left; {because}"
+        because = f"{rough_duration(left)} of bake left; {because}"
     return Hold(
         rule="more-evidence",
         because=because,
@@ -513,9 +273,9 @@ def _passed(seen: Observation, because: str) -> Decision:
     if left > timedelta(0):
         return Hold(
             rule="bake-time",
-            because=f"{because}; {_duration(left)} of bake left",
+            because=f"{because}; {rough_duration(left)} of bake left",
             waiting_on=_waiting(
-                ReasonCode.BAKE_TIME, f"{_duration(left)} of bake left", until=seen.now + left
+                ReasonCode.BAKE_TIME, f"{rough_duration(left)} of bake left", until=seen.now + left
             ),
         )
     if seen.now - rollout.phase_since < rollout.phase.bake:
@@ -526,7 +286,7 @@ def _passed(seen: Observation, because: str) -> Decision:
             because="the clocks disagree; the later one counts",
             waiting_on=_waiting(ReasonCode.BAKE_TIME, "the bake's time", until=until),
         )
-    if _is_last_phase(rollout):
+    if is_last_phase(rollout):
         return Complete(rule="all-phases-passed", because=because, passed=_pass_of(seen))
     return Advance(rule="phase-passed", because=because, passed=_pass_of(seen))
 
@@ -546,10 +306,6 @@ def _pass_of(seen: Observation) -> PhasePass:
     )
 
 
-def _is_last_phase(rollout: Rollout) -> bool:
-    return rollout.phase_index + 1 == len(rollout.plan.phases)
-
-
 def _decide_held(seen: Observation) -> Decision:
     rollout = seen.rollout
     stop = _halt_for_trip(seen)
@@ -565,8 +321,8 @@ def _decide_held(seen: Observation) -> Decision:
             because=f"undecided: {because}",
             waiting_on=_waiting(ReasonCode.INCONCLUSIVE, because, who=WhoCanAct.OPERATOR),
         )
-    unsettled = _first_unsettled(seen)
-    silence = _watch_silence(seen)
+    unsettled = first_unsettled(seen)
+    silence = watch_silence(seen)
     trouble = unsettled or silence
     if trouble is None and judgement.verdict is Verdict.UNUSABLE:
         trouble = because
@@ -581,7 +337,7 @@ def _hold_without_data(seen: Observation, trouble: str, *, watch_is_alive: bool)
     deadline = seen.rollout.state_since + seen.rollout.plan.no_data_halt_after
     # While our own watch is silent nothing was looked at, so nothing can be said to be missing.
     if seen.now >= deadline and watch_is_alive:
-        waited = _duration(seen.now - seen.rollout.state_since)
+        waited = rough_duration(seen.now - seen.rollout.state_since)
         return HaltNow(
             rule="no-data-halt-after",
             because=f"no usable data for {waited}: {trouble}",
@@ -591,7 +347,7 @@ def _hold_without_data(seen: Observation, trouble: str, *, watch_is_alive: bool)
 
 
 def _decide_halted(seen: Observation) -> Decision:
-    left = _not_withdrawn(seen)
+    left = not_withdrawn(seen)
     if left is not None:
         return _withdraw_again(left)
     halt = seen.rollout.halt
@@ -607,7 +363,7 @@ def _decide_halted(seen: Observation) -> Decision:
 
 
 def _decide_recovering(seen: Observation) -> Decision:
-    left = _not_withdrawn(seen)
+    left = not_withdrawn(seen)
     if left is not None:
         return _withdraw_again(left)
     drains = ", ".join(str(here.placement) for here in seen.placements if here.candidate)
@@ -673,7 +429,7 @@ def _decide_completed(seen: Observation) -> Decision:
     return Settle(rule="quarantine", because="completed and outlived its quarantine")
 
 
-# --- what was seen ---------------------------------------------------------------------------
+# --- stops ---------------------------------------------------------------------------------
 
 
 def _latched(seen: Observation) -> HaltNow | None:
@@ -683,7 +439,7 @@ def _latched(seen: Observation) -> HaltNow | None:
     Such a stop is latched above every generation the store can have issued; one that the store made
     itself is latched at the generation it issued for it.
     """
-    latched = _latched_elsewhere(seen)
+    latched = latched_elsewhere(seen)
     if latched is None:
         return None
     # Whoever found harm may have stopped it and not lived to record why: the evidence still says so.
@@ -693,7 +449,7 @@ def _latched(seen: Observation) -> HaltNow | None:
 
 
 def _halt_for_trip(seen: Observation) -> HaltNow | None:
-    trips = _trips(seen)
+    trips = count_trips(seen)
     if trips <= seen.rollout.trips_before:
         return None
     return HaltNow(
@@ -704,99 +460,6 @@ def _halt_for_trip(seen: Observation) -> HaltNow | None:
     )
 
 
-def _trips(seen: Observation) -> int:
-    return sum(here.trips for here in seen.placements)
-
-
-def _first_unsettled(seen: Observation) -> str | None:
-    """Return what is not as wanted, in words, or None when all of it is."""
-    for here in seen.placements:
-        wanted = wanted_exposure(seen.rollout, here.placement)
-        if here.generation != seen.rollout.generation_on(here.placement.target):
-            return f"{here.placement} follows generation {here.generation}"
-        if not here.settled:
-            return here.why_not or f"{here.placement} isn't settled"
-        if here.exposure != wanted:
-            return f"{here.placement} exposes {here.exposure}, asked was {wanted}"
-        change = seen.rollout.change.version_of(here.placement.component)
-        if wanted != NO_EXPOSURE and here.candidate != change:
-            served = here.candidate.name if here.candidate else "nothing"
-            return f"{here.placement} serves {served} as candidate"
-    return None
-
-
-def _exposed(seen: Observation) -> str | None:
-    for here in seen.placements:
-        if here.exposure != NO_EXPOSURE:
-            return f"{here.placement} still exposes {here.exposure}"
-    return None
-
-
-def became_baseline(rollout: Rollout, here: Seen) -> bool:
-    """Return whether the candidate became the baseline at *here*, which only completing does."""
-    version = rollout.change.version_of(here.placement.component)
-    return (
-        here.candidate is None
-        and here.serving == version
-        and version != rollout.baseline_of(here.placement)
-    )
-
-
-def _first_finished(seen: Observation) -> str | None:
-    """Return where the last phase's candidate became the baseline under this very generation."""
-    if not _is_last_phase(seen.rollout):
-        return None
-    for here in seen.placements:
-        ours = here.generation == seen.rollout.generation_on(here.placement.target)
-        if ours and became_baseline(seen.rollout, here):
-            return f"{here.placement} was finished already"
-    return None
-
-
-def _not_withdrawn(seen: Observation) -> str | None:
-    """
-    Return where the stop of this rollout isn't seen to be in force, in words, or None.
-
-    A target that still shows an older generation shows what was before the stop, not what is.
-    """
-    for here in seen.placements:
-        if here.exposure != NO_EXPOSURE:
-            return f"{here.placement} still exposes {here.exposure}"
-        if here.generation < seen.rollout.generation_on(here.placement.target):
-            return f"{here.placement} follows generation {here.generation}"
-        if became_baseline(seen.rollout, here):
-            return f"{here.placement} serves the candidate to everyone"
-    return _latched_elsewhere(seen)
-
-
-def _latched_elsewhere(seen: Observation) -> str | None:
-    """Return where a stop is latched at a generation of which the store doesn't know yet."""
-    for here in seen.placements:
-        stopped = here.stopped_at_generation
-        if stopped is not None and stopped > seen.rollout.generation_on(here.placement.target):
-            return f"{here.placement} latched a stop at generation {stopped}"
-    return None
-
-
-def evidence_in_force(seen: Observation) -> Evidence:
-    """Return the evidence if it is of this attempt and of the phase in force, else none at all."""
-    rollout, evidence = seen.rollout, seen.evidence
-    phase = phase_in_force(rollout)
-    if (
-        phase is None
-        or evidence.attempt != rollout.attempt
-        or evidence.phase_began_at != rollout.phase_since
-        or rollout.plan.phases[evidence.phase_index] != phase
-    ):
-        return NO_EVIDENCE
-    return evidence
-
-
-def certified_before(rollout: Rollout) -> tuple[str, ...]:
-    """Return the gate signals that earlier phases have certified beside a baseline."""
-    return rollout.passes[-1].certified if rollout.passes else ()
-
-
 def _judge(seen: Observation, phase: Phase) -> Judgement:
     return judge(
         evidence_in_force(seen),
@@ -805,15 +468,6 @@ def _judge(seen: Observation, phase: Phase) -> Judgement:
         attempt=seen.rollout.attempt,
         carried=certified_before(seen.rollout),
     )
-
-
-def _watch_silence(seen: Observation) -> str | None:
-    # Not from when the state began: that a hold ended makes old evidence no fresher.
-    since = evidence_in_force(seen).last_tick_at or seen.rollout.phase_since
-    silent_for = seen.now - since
-    if silent_for <= seen.rollout.plan.stale_after:
-        return None
-    return f"the watch has not looked for {_duration(silent_for)}"
 
 
 # --- words -----------------------------------------------------------------------------------
@@ -860,12 +514,3 @@ def _waiting(
     who: WhoCanAct = WhoCanAct.NOBODY,
 ) -> WaitingOn:
     return WaitingOn(reason=reason, detail=detail, until=until, who_can_act=who)
-
-
-def _duration(length: timedelta) -> str:
-    seconds = int(length.total_seconds())
-    if seconds < 120:
-        return f"{seconds} s"
-    if seconds < 7200:
-        return f"{seconds // 60} min"
-    return f"{seconds // 3600} h {seconds % 3600 // 60} min"

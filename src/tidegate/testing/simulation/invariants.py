@@ -23,7 +23,7 @@ from tidegate.domain.quantities import (
     Placement,
     RolloutId,
 )
-from tidegate.domain.rollout.decide import Complete, Decision, Observation
+from tidegate.domain.rollout.decisions import Complete, Decision, Observation
 from tidegate.domain.rollout.machine import FINAL, State
 from tidegate.domain.rollout.model import PhasePass, Rehearsal, Rollout
 from tidegate.drivers.component.fencing import Served

@@ -22,7 +22,7 @@ from tidegate.domain.quantities import (
     Placement,
     RolloutId,
 )
-from tidegate.domain.rollout import decide as rules
+from tidegate.domain.rollout import seen as facts
 from tidegate.domain.rollout.machine import TRANSITIONS, Event, State
 from tidegate.domain.rollout.model import (
     ReasonCode,
@@ -221,14 +221,14 @@ class _World:
 
     def _pass_time(self, by: timedelta, *, is_server_up: bool = True) -> str:
         self.engine.now += by
-        phase = rules.phase_in_force(self.engine.rollout)
+        phase = facts.phase_in_force(self.engine.rollout)
         if phase is not None and self.is_watched and is_server_up:
             self._look(by)
         return f"{int(by.total_seconds())} s pass{'' if is_server_up else ' without a server'}"
 
     def _look(self, by: timedelta) -> None:
         rollout, evidence = self.engine.rollout, self.evidence
-        phase = rules.phase_in_force(rollout)
+        phase = facts.phase_in_force(rollout)
         assert phase is not None, "only what is in force is looked at"
         key = (rollout.attempt, rollout.phase_since)
         if (evidence.attempt, evidence.phase_began_at) != key:

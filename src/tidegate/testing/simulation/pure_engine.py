@@ -21,8 +21,10 @@ from tidegate.domain.quantities import (
     Placement,
     RolloutId,
 )
-from tidegate.domain.rollout import decide as rules
-from tidegate.domain.rollout.decide import Decision, Observation, Seen
+from tidegate.domain.rollout import decide as policy
+from tidegate.domain.rollout import decisions as rules
+from tidegate.domain.rollout import seen as facts
+from tidegate.domain.rollout.decisions import Decision, Observation, Seen
 from tidegate.domain.rollout.machine import TRANSITIONS, Event, State
 from tidegate.domain.rollout.model import (
     Approval,
@@ -116,7 +118,7 @@ class PureEngine:
             placements=self._observe(),
             evidence=evidence,
         )
-        decision = rules.decide(seen)
+        decision = policy.decide(seen)
         self.decided = ((seen, decision),)
         self._carry_out(decision)
         return f"{decision.action} ({decision.rule})"
@@ -345,7 +347,7 @@ class PureEngine:
     def _withdraw_again(self) -> None:
         for here in self._observe():
             place, target = here.placement, self.targets[here.placement]
-            if rules.became_baseline(self.rollout, here):
+            if facts.became_baseline(self.rollout, here):
                 self._issue((place,))
                 self._apply(place, NO_EXPOSURE)
                 continue

@@ -21,8 +21,9 @@ from tidegate.domain.health.evidence import (
 from tidegate.domain.health.readings import Quality
 from tidegate.domain.plan.model import Phase, Plan, SignalSpec
 from tidegate.domain.quantities import NO_EXPOSURE, Generation, Placement
-from tidegate.domain.rollout.decide import Observation, Seen, phase_in_force, wanted_exposure
+from tidegate.domain.rollout.decisions import Observation, Seen
 from tidegate.domain.rollout.model import Approval, PhasePass, Rollout
+from tidegate.domain.rollout.seen import phase_in_force, wanted_exposure
 from tidegate.testing.builders import a_plan, a_signal
 from tidegate.usecases.observe import placements_of_interest
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from tidegate.documents.records import from_json
 from tidegate.domain.quantities import Placement, RolloutId
-from tidegate.domain.rollout.decide import Decision, Observation
+from tidegate.domain.rollout.decisions import Decision, Observation
 from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import Rollout
 from tidegate.drivers.component.fencing import Served

@@ -1,0 +1,207 @@
+"""
+What can be read off a rollout and an observation of it: facts and no decisions.
+
+Each function answers one question about what was seen (is it served as asked, is anybody still exposed,
+does the evidence belong to this phase), in words where people read the answer.
+"""
+
+from tidegate.domain.durations import rough_duration
+from tidegate.domain.health.evidence import NO_EVIDENCE, Evidence
+from tidegate.domain.plan.model import Phase
+from tidegate.domain.quantities import (
+    NO_EXPOSURE,
+    Exposure,
+    Placement,
+)
+from tidegate.domain.rollout.decisions import (
+    Observation,
+    Seen,
+)
+from tidegate.domain.rollout.machine import State
+from tidegate.domain.rollout.model import (
+    Approval,
+    PhasePass,
+    Rehearsal,
+    Rollout,
+)
+
+
+def wanted_exposure(rollout: Rollout, placement: Placement) -> Exposure:
+    """Return what *rollout* allows *placement* now; the most that may ever be observed there."""
+    match rollout.state:
+        case State.APPLYING | State.BAKING | State.HELD:
+            return rollout.plan.exposure_of(placement, rollout.phase_index)
+        case State.COMPLETED:
+            return rollout.plan.exposure_of(placement, len(rollout.plan.phases) - 1)
+        case State.WAITING:
+            if rollout.rehearsal is Rehearsal.FORWARD:
+                return Exposure(internal=True, weight_bps=0)
+            if rollout.phase_index == 0 or must_prove_again(rollout):
+                return NO_EXPOSURE
+            return rollout.plan.exposure_of(placement, rollout.phase_index - 1)
+        case _:
+            return NO_EXPOSURE
+
+
+def must_prove_again(rollout: Rollout) -> bool:
+    """Return whether a stop withdrew everything since the phase before was passed."""
+    last = rollout.passes[-1] if rollout.passes else None
+    return last is None or last.attempt != rollout.attempt
+
+
+def phase_in_force(rollout: Rollout) -> Phase | None:
+    """
+    Return the phase whose exposure users meet now, and whose signals must be watched.
+
+    While the next phase is waited for, the one before stays in force, and so does its watch.
+    """
+    if rollout.state in (State.BAKING, State.HELD):
+        return rollout.phase
+    if rollout.state is State.WAITING and rollout.phase_index > 0 and not must_prove_again(rollout):
+        return rollout.plan.phases[rollout.phase_index - 1]
+    return None
+
+
+def allows_nobody(rollout: Rollout) -> bool:
+    """Return whether nothing may be exposed while *rollout* waits: nobody watches it then."""
+    rehearses = rollout.rehearsal in (Rehearsal.FORWARD, Rehearsal.BACK)
+    return phase_in_force(rollout) is None and not rehearses
+
+
+def valid_approvals(rollout: Rollout, phase_index: int) -> tuple[Approval, ...]:
+    """Return one approval per person that is bound to this phase, attempt and plan."""
+    by_person = {
+        approval.by: approval
+        for approval in rollout.approvals
+        if approval.phase_index == phase_index
+        and approval.attempt == rollout.attempt
+        and approval.plan_hash == rollout.plan_hash
+    }
+    return tuple(by_person.values())
+
+
+def pass_of_phase_before(rollout: Rollout) -> PhasePass | None:
+    """Return the record that the phase before was passed, in whichever attempt; None if none was."""
+    return next(
+        (
+            passed
+            for passed in reversed(rollout.passes)
+            if passed.phase_index == rollout.phase_index - 1
+        ),
+        None,
+    )
+
+
+def is_last_phase(rollout: Rollout) -> bool:
+    """Return whether no phase comes after the present one."""
+    return rollout.phase_index + 1 == len(rollout.plan.phases)
+
+
+def count_trips(seen: Observation) -> int:
+    """Return how often members of the candidate were cut off or restarted, at all placements."""
+    return sum(here.trips for here in seen.placements)
+
+
+def first_unsettled(seen: Observation) -> str | None:
+    """Return what is not as wanted, in words, or None when all of it is."""
+    for here in seen.placements:
+        wanted = wanted_exposure(seen.rollout, here.placement)
+        if here.generation != seen.rollout.generation_on(here.placement.target):
+            return f"{here.placement} follows generation {here.generation}"
+        if not here.settled:
+            return here.why_not or f"{here.placement} isn't settled"
+        if here.exposure != wanted:
+            return f"{here.placement} exposes {here.exposure}, asked was {wanted}"
+        change = seen.rollout.change.version_of(here.placement.component)
+        if wanted != NO_EXPOSURE and here.candidate != change:
+            served = here.candidate.name if here.candidate else "nothing"
+            return f"{here.placement} serves {served} as candidate"
+    return None
+
+
+def first_exposed(seen: Observation) -> str | None:
+    """Return where somebody still meets the candidate, in words, or None."""
+    for here in seen.placements:
+        if here.exposure != NO_EXPOSURE:
+            return f"{here.placement} still exposes {here.exposure}"
+    return None
+
+
+def became_baseline(rollout: Rollout, here: Seen) -> bool:
+    """Return whether the candidate became the baseline at *here*, which only completing does."""
+    version = rollout.change.version_of(here.placement.component)
+    return (
+        here.candidate is None
+        and here.serving == version
+        and version != rollout.baseline_of(here.placement)
+    )
+
+
+def first_finished(seen: Observation) -> str | None:
+    """Return where the last phase's candidate became the baseline under this very generation."""
+    if not is_last_phase(seen.rollout):
+        return None
+    for here in seen.placements:
+        ours = here.generation == seen.rollout.generation_on(here.placement.target)
+        if ours and became_baseline(seen.rollout, here):
+            return f"{here.placement} was finished already"
+    return None
+
+
+def not_withdrawn(seen: Observation) -> str | None:
+    """
+    Return where the stop of this rollout isn't seen to be in force, in words, or None.
+
+    A target that still shows an older generation shows what was before the stop, not what is; one
+    where nothing of ours was ever written (a first deployment that didn't come up) has nothing to stop.
+    """
+    for here in seen.placements:
+        if here.exposure != NO_EXPOSURE:
+            return f"{here.placement} still exposes {here.exposure}"
+        nothing_there = here.generation == 0 and here.serving is None
+        if (
+            here.generation < seen.rollout.generation_on(here.placement.target)
+            and not nothing_there
+        ):
+            return f"{here.placement} follows generation {here.generation}"
+        if became_baseline(seen.rollout, here):
+            return f"{here.placement} serves the candidate to everyone"
+    return latched_elsewhere(seen)
+
+
+def latched_elsewhere(seen: Observation) -> str | None:
+    """Return where a stop is latched at a generation of which the store doesn't know yet."""
+    for here in seen.placements:
+        stopped = here.stopped_at_generation
+        if stopped is not None and stopped > seen.rollout.generation_on(here.placement.target):
+            return f"{here.placement} latched a stop at generation {stopped}"
+    return None
+
+
+def evidence_in_force(seen: Observation) -> Evidence:
+    """Return the evidence if it is of this attempt and of the phase in force, else none at all."""
+    rollout, evidence = seen.rollout, seen.evidence
+    phase = phase_in_force(rollout)
+    if (
+        phase is None
+        or evidence.attempt != rollout.attempt
+        or evidence.phase_began_at != rollout.phase_since
+        or rollout.plan.phases[evidence.phase_index] != phase
+    ):
+        return NO_EVIDENCE
+    return evidence
+
+
+def certified_before(rollout: Rollout) -> tuple[str, ...]:
+    """Return the gate signals that earlier phases have certified beside a baseline."""
+    return rollout.passes[-1].certified if rollout.passes else ()
+
+
+def watch_silence(seen: Observation) -> str | None:
+    """Return for how long the watch has not looked, in words, or None while it does."""
+    # Not from when the state began: that a hold ended makes old evidence no fresher.
+    since = evidence_in_force(seen).last_tick_at or seen.rollout.phase_since
+    silent_for = seen.now - since
+    if silent_for <= seen.rollout.plan.stale_after:
+        return None
+    return f"the watch has not looked for {rough_duration(silent_for)}"
