@@ -6,6 +6,7 @@ of the file demand of one another is checked on the way; what a plan may not do 
 Every part collects its complaints, so that all of them are told together.
 """
 
+import json
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
