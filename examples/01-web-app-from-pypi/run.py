@@ -1,4 +1,4 @@
-"""Rolls Datasette 0.65.1 out over 0.64.8, with users, on this machine. Takes about three minutes."""
+"""Rolls Datasette 0.65.5 out over 0.65.2, with users, on this machine. Takes about three minutes."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import urllib.request
 from pathlib import Path
 
 HERE = Path(__file__).parent
-BEFORE, AFTER = "0.64.8", "0.65.1"
+BEFORE, AFTER = "0.65.2", "0.65.5"
 ADDRESS = "http://127.0.0.1:8081"
 TIDEGATE = [sys.executable, "-m", "tidegate.cli.app"]
 

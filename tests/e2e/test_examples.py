@@ -62,7 +62,7 @@ def test_a_web_application_from_an_index_is_rolled_out(tmp_path: Path) -> None:
         pytest.skip("no package index can be reached")
     assert done.returncode == 0, done.stdout
     assert len(lines) == 11
-    assert re.findall(r"^served: (\S+)$", done.stdout, re.MULTILINE) == ["0.64.8", "0.65.1"]
+    assert re.findall(r"^served: (\S+)$", done.stdout, re.MULTILINE) == ["0.65.2", "0.65.5"]
     assert processes_below(tmp_path) == []
 
 

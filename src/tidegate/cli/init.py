@@ -29,14 +29,15 @@ def init(
     name = service or _name_of(file.absolute().parent)
     text = service_template(name, owner=owner or f"team-{name}")
     try:
+        file.parent.mkdir(parents=True, exist_ok=True)
         # "x" refuses in one step: nothing that appears meanwhile is overwritten.
         with file.open("w" if force else "x", encoding="utf-8") as writing:
             writing.write(text)
-    except FileExistsError:
-        raise InvalidRequestError(
-            f"{file} is there already", hint="say --force to overwrite it, or name another file"
-        ) from None
     except OSError as exc:
+        if file.exists() and not force:
+            raise InvalidRequestError(
+                f"{file} is there already", hint="say --force to overwrite it, or name another file"
+            ) from None
         raise InvalidRequestError(
             f"{file} can't be written: {(exc.strerror or str(exc)).lower()}",
             hint="name a file in a folder that you may write",

@@ -59,9 +59,19 @@ def test_init_says_that_it_may_not_write(cli: Cli, elsewhere: Path) -> None:
     assert "permission denied" in made.err
 
 
-def test_init_into_no_folder_is_told(cli: Cli) -> None:
-    """A folder that isn't there is a sentence with a hint."""
-    made = cli("init", "nowhere/tidegate.yaml")
+def test_init_makes_the_folder_that_is_missing(cli: Cli, elsewhere: Path) -> None:
+    """A new service needs no mkdir first."""
+    made = cli("init", "new/shop/tidegate.yaml")
+
+    assert made.code == 0
+    assert (elsewhere / "new" / "shop" / "tidegate.yaml").exists()
+
+
+def test_init_below_a_file_is_told(cli: Cli, elsewhere: Path) -> None:
+    """What can't be a folder is a sentence with a hint."""
+    (elsewhere / "taken").write_text("")
+
+    made = cli("init", "taken/tidegate.yaml")
 
     assert made.code == 2
     assert "can't be written" in made.err

@@ -107,7 +107,8 @@ def first_unsettled(seen: Observation) -> str | None:
     for here in seen.placements:
         wanted = wanted_exposure(seen.rollout, here.placement)
         if here.generation != seen.rollout.generation_on(here.placement.target):
-            return f"{here.placement} follows generation {here.generation}"
+            why = f": {here.why_not}" if here.why_not else ""
+            return f"{here.placement} follows generation {here.generation}{why}"
         if not here.settled:
             return here.why_not or f"{here.placement} isn't settled"
         if here.exposure != wanted:
