@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tidegate.stats import bounds, combine, difference, harm, latency, safe
+from tidegate.stats import bounds, combine, difference, harm, latency_family, placebo, safe
 
 GOAL_UPDATES_PER_SECOND = 5_000_000
 GOAL_TICK_MS = 25.0
@@ -31,10 +31,11 @@ def ticks_of(streams: int) -> dict[str, Callable[[], object]]:
     total, share = bad + baseline_bad, candidate / (candidate + baseline)
     four = (bad, candidate, baseline_bad, baseline)
     hourly = np.arange(streams) % 360 == 0
-    harms, ratios, latencies = harm.new(streams), safe.new_ratio(streams), latency.new(streams)
+    harms, ratios = harm.new(streams), safe.new_ratio(streams)
     differences = difference.new(streams, tolerance=0.001)
     ratio_bounds, excess_bounds = bounds.new_ratio(streams), bounds.new_excess(streams)
     signals = random.normal(size=(4, streams))
+    singles = _one_signal_at_a_time(random) if streams == 1 else {}
     return {
         "harm.update": lambda: harm.update(harms, bad, total, share),
         "harm.update, 1 of 360 restarts": lambda: harm.update(
@@ -43,10 +44,27 @@ def ticks_of(streams: int) -> dict[str, Callable[[], object]]:
         "harm.log_e_value": lambda: harm.log_e_value(harms),
         "safe.update_ratio": lambda: safe.update_ratio(ratios, bad, total, share, ratio=2.0),
         "difference.update": lambda: difference.update(differences, *four),
-        "latency.update": lambda: latency.update(latencies, *four),
         "bounds.update_ratio": lambda: bounds.update_ratio(ratio_bounds, bad, total, share),
         "bounds.update_excess": lambda: bounds.update_excess(excess_bounds, *four),
         "combine.global_log_e_value, 4": lambda: combine.global_log_e_value(signals, [0.25] * 4),
+        **singles,
+    }
+
+
+def _one_signal_at_a_time(random: np.random.Generator) -> dict[str, Callable[[], object]]:
+    """Return what the engine does per signal: a histogram or a set of shards each."""
+    bounds_s = [0.001 * 2.0 ** (step / 4.0) for step in range(65)]
+    shape = np.exp(-0.5 * ((np.arange(66) - 26.0) / 3.0) ** 2)
+    shares = shape / shape.sum()
+    slow, fast = (random.poisson(total * shares).astype(float) for total in (50.0, 950.0))
+    family = latency_family.new(bounds_s, 1000.0 * shares, null_ratio=1.1)
+    shards, exposures = random.poisson(1.0, 19).astype(float), np.full(19, 50.0)
+    tempered = placebo.new(1, null_ratio=1.1)
+    return {
+        "latency_family.update, 66 buckets": lambda: latency_family.update(family, slow, fast),
+        "placebo.update, 19 shards": lambda: placebo.update(
+            tempered, [2.0], [2.0 + shards.sum()], 0.05, shards, exposures
+        ),
     }
 
 

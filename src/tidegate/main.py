@@ -35,7 +35,9 @@ from tidegate.drivers.runner.inprocess import InProcessRunner
 from tidegate.drivers.signals.envoy import EnvoySignals
 from tidegate.drivers.signals.envoy_users import EnvoyUsers
 from tidegate.drivers.signals.openmetrics import OpenMetricsSignals
+from tidegate.drivers.signals.otlp import OtlpSignals
 from tidegate.drivers.signals.prometheus import PrometheusSignals
+from tidegate.drivers.signals.prometheus_history import PrometheusHistory
 from tidegate.drivers.traffic.envoy import EnvoyTraffic
 from tidegate.errors import (
     InvalidRequestError,
@@ -251,6 +253,8 @@ def compose(
     runner = InProcessRunner(clock, watch_every=_watch_every(settings), log=_log_failure)
     processes = ShimSupervisor(state_dir / PROCESSES_DIR)
     traffic = EnvoyTraffic(state_dir / "envoy", processes)
+    otlp = OtlpSignals(clock=clock)
+    users = EnvoyUsers(state_dir / "envoy", clock, interval=_users_interval(settings))
     outside = Outside(
         store=open_store(store_url),
         clock=clock,
@@ -259,14 +263,20 @@ def compose(
             "file": FileComponent(state_dir / "documents"),
         },
         signals={
-            "envoy": EnvoySignals(state_dir / "envoy", clock),
+            "envoy": EnvoySignals(state_dir / "envoy", clock, users=users),
+            "otlp": otlp,
             "openmetrics": OpenMetricsSignals(clock=clock, client=client),
             "prometheus": PrometheusSignals(clock=clock, client=client),
             "prometheus+https": PrometheusSignals(clock=clock, client=client),
         },
         wake=runner.wake,
         lab_allowed=settings.lab_allowed,
-        audience=EnvoyUsers(state_dir / "envoy"),
+        audience=users,
+        intake=otlp,
+        histories={
+            scheme: PrometheusHistory(client=client)
+            for scheme in ("prometheus", "prometheus+https")
+        },
     )
     return outside, runner
 
@@ -279,6 +289,11 @@ async def _keep_audiences_short(outside: Outside) -> None:
             await read_audiences(outside)
         except TidegateError as exc:
             _log_failure("audiences", None, exc)
+
+
+def _users_interval(settings: Settings) -> timedelta:
+    """Return how long one person's trouble counts once: a tick, which a lab has every second."""
+    return timedelta(seconds=1 if settings.lab_allowed else 10)
 
 
 def _watch_every(settings: Settings) -> timedelta:

@@ -15,7 +15,7 @@ from tidegate.drivers.signals.envoy import BOUNDS_MS, EnvoySignals
 from tidegate.errors import SignalSourceError
 from tidegate.ports.signals import SignalQuery
 from tidegate.ports.traffic import Route
-from tidegate.testing.contracts.signals import SignalSourceContract
+from tidegate.testing.contracts.signals import COUNTED_KINDS, SignalSourceContract
 from tidegate.testing.contracts.traffic import a_split, when_ready
 from tidegate.testing.envoys import EnvoyWorld, envoy_world
 
@@ -123,7 +123,7 @@ async def test_a_pool_without_a_request_has_zero_and_is_not_missing(
     fresh = a_split(2, split.baseline, await world.world.pool("c"))
     await world.world.driver.set_split(world.route, fresh)
 
-    readings = await world.source.read([world.query(kind, ("c", "a")) for kind in SignalKind])
+    readings = await world.source.read([world.query(kind, ("c", "a")) for kind in COUNTED_KINDS])
 
     for reading in readings:
         assert reading is not None

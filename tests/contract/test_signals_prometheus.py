@@ -13,7 +13,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from labelled_metrics import LabelledMetrics
+from native_histograms import CONTENT_TYPE as PROTOBUF
+from native_histograms import NativeHistogram
 
+from tidegate.domain.health.readings import Tick, difference
 from tidegate.domain.plan.model import SignalKind
 from tidegate.domain.quantities import Arm, ComponentName, Placement, ServiceName, TargetName
 from tidegate.drivers.clock.system import SystemClock
@@ -21,7 +25,11 @@ from tidegate.drivers.signals.prometheus import PrometheusSignals
 from tidegate.lab.shop_metrics import CONTENT_TYPE, ShopMetrics
 from tidegate.lab.web import Request, Response, WebServer
 from tidegate.ports.signals import SignalQuery
-from tidegate.testing.contracts.signals import SignalSourceContract
+from tidegate.testing.contracts.signals import (
+    GaugeSourceContract,
+    GroupedSourceContract,
+    SignalSourceContract,
+)
 
 PROGRAM = shutil.which("prometheus")
 
@@ -41,6 +49,15 @@ SETTINGS = {
     },
     SignalKind.USAGE: {"query": "sum(increase(demo_orders_total{$arm,$target}[5m]))"},
     SignalKind.LATENCY: {"query": "demo_request_duration_seconds_bucket{$arm,$target}"},
+    SignalKind.TRAFFIC: {"query": "sum(rate(demo_requests_total{$arm,$target}[5m]))"},
+}
+LABELLED = {
+    SignalKind.ERRORS: {"metric": "requests_total"},
+    SignalKind.USAGE: {"metric": "paid_total"},
+    SignalKind.LATENCY: {"metric": "took_seconds"},
+    SignalKind.TRAFFIC: {"metric": "requests_total"},
+    SignalKind.SATURATION: {"query": "sum(waiting{$arm,$target}) / sum(capacity{$arm,$target})"},
+    SignalKind.LIMIT: {"query": "max(lag_seconds{$target})"},
 }
 VERSIONS = {Arm.CANDIDATE: "1.1", Arm.BASELINE: '1.0 "old\\er"'}
 WITHIN_SECONDS = 30.0
@@ -51,6 +68,8 @@ class Exporter:
 
     def __init__(self, port: int) -> None:
         self.metrics = ShopMetrics(version="any", started_unix_seconds=1_000.0)
+        self.labelled = LabelledMetrics()
+        self.native = NativeHistogram("native_seconds", schema=3)
         self.frozen_at: float | None = None
         self.port = port
         self._server = WebServer(self._handle)
@@ -68,6 +87,10 @@ class Exporter:
                 self.metrics.answered(status, seconds)
 
     async def _handle(self, request: Request) -> Response:
+        if request.path == "/labelled":
+            return Response(body=self.labelled.page(), content_type=CONTENT_TYPE)
+        if request.path == "/native":
+            return Response(body=self.native.page({}), content_type=PROTOBUF)
         page = self.metrics.page().decode()
         if self.frozen_at is not None:
             lines = page.splitlines()
@@ -104,6 +127,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         f"--config.file={config}",
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",
+        "--enable-feature=native-histograms",
         "--log.level=warn",
     ]
     with running.log.open("wb") as log, subprocess.Popen(arguments, stdout=log, stderr=log) as own:
@@ -140,7 +164,7 @@ class PrometheusWorld:
                 await self.happen(arm, good=1, bad=0)
             await exporter.stop()
         for arm in Arm:
-            await self.until_orders(arm, None)
+            await self.until_gone(arm)
 
     def query(self, kind: SignalKind) -> SignalQuery:
         return self.query_with(kind, SETTINGS[kind])
@@ -148,7 +172,9 @@ class PrometheusWorld:
     def unanswerable_query(self) -> SignalQuery:
         return self.query_with(SignalKind.USAGE, {"query": "nothing_here_total{$arm}"})
 
-    def query_with(self, kind: SignalKind, settings: dict[str, str]) -> SignalQuery:
+    def query_with(
+        self, kind: SignalKind, settings: dict[str, str], group_by: tuple[str, ...] = ()
+    ) -> SignalQuery:
         return SignalQuery(
             placement=Placement(
                 service=ServiceName("shop"),
@@ -168,6 +194,7 @@ class PrometheusWorld:
             },
             component_settings_json="{}",
             target_settings_json="{}",
+            group_by=group_by,
         )
 
     async def happen(self, arm: Arm, *, good: int, bad: int) -> None:
@@ -179,7 +206,7 @@ class PrometheusWorld:
 
     async def vanish(self, arm: Arm) -> None:
         await self.exporters[arm].stop()
-        await self.until_orders(arm, None)
+        await self.until_gone(arm)
 
     async def break_down(self) -> None:
         await self._way.stop()
@@ -194,9 +221,46 @@ class PrometheusWorld:
         content_type = answer.headers["content-type"]
         return Response(status=answer.status_code, body=answer.content, content_type=content_type)
 
+    def gauge_query(self, kind: SignalKind) -> SignalQuery:
+        return self.query_with(kind, LABELLED[kind])
+
+    def unanswerable_limit(self) -> SignalQuery:
+        return self.query_with(SignalKind.LIMIT, {"query": "max(nothing_here{$target})"})
+
+    def grouped_query(self, kind: SignalKind, *, cells: bool) -> SignalQuery:
+        if cells:
+            return self.query_with(kind, LABELLED[kind], group_by=("zone", "client"))
+        return self.query_with(kind, {**LABELLED[kind], "strata": "zone"})
+
+    async def fill(self, arm: Arm, value: float) -> None:
+        self.exporters[arm].labelled.waiting = value
+        await self.until(f"waiting{self.of(arm)}", value)
+
+    async def reach(self, value: float) -> None:
+        for arm in Arm:
+            self.exporters[arm].labelled.lag = value
+            await self.until(f"lag_seconds{self.of(arm)}", value)
+
+    async def happen_in(self, arm: Arm, labels: tuple[str, str], *, good: int, bad: int) -> None:
+        labelled = self.exporters[arm].labelled
+        labelled.happen(labels, good=good, bad=bad)
+        everything = float(sum(labelled.good.values()) + sum(labelled.bad.values()))
+        await self.until(f"sum(requests_total{self.of(arm)})", everything)
+
+    def of(self, arm: Arm) -> str:
+        return f'{{instance="127.0.0.1:{self.exporters[arm].port}"}}'
+
     async def until_orders(self, arm: Arm, wanted: float | None) -> None:
         """Wait until Prometheus itself shows *wanted* orders for the arm."""
-        expression = f'demo_orders_total{{instance="127.0.0.1:{self.exporters[arm].port}"}}'
+        await self.until(f"demo_orders_total{self.of(arm)}", wanted)
+
+    async def until_gone(self, arm: Arm) -> None:
+        """Wait until each of the three pages of the arm's process has ended."""
+        for name in ("demo_orders_total", "waiting", "native_seconds"):
+            await self.until(f"count({name}{self.of(arm)})", None)
+
+    async def until(self, expression: str, wanted: float | None) -> None:
+        """Wait until Prometheus itself shows *wanted*; None is nothing at all."""
         deadline = time.monotonic() + WITHIN_SECONDS
         found: object = "no answer"
         while time.monotonic() < deadline:
@@ -213,7 +277,7 @@ class PrometheusWorld:
                 return
             await asyncio.sleep(0.05)
         log = self._running.log.read_text()
-        raise AssertionError(f"Prometheus shows {found} and not {wanted} orders of {arm}: {log}")
+        raise AssertionError(f"Prometheus shows {found}, not {wanted}, for {expression}: {log}")
 
 
 def _config(exporter_ports: dict[Arm, int]) -> str:
@@ -222,12 +286,17 @@ def _config(exporter_ports: dict[Arm, int]) -> str:
         labels: {{version: {_quoted(VERSIONS[arm])}, target: eu-1}}"""
         for arm, port in exporter_ports.items()
     )
+    jobs = "\n".join(
+        f"""  - job_name: {name}
+    metrics_path: {path}
+    static_configs:
+{targets}"""
+        for name, path in (("shop", "/metrics"), ("labelled", "/labelled"), ("native", "/native"))
+    )
     return f"""
 global: {{scrape_interval: 200ms, scrape_timeout: 200ms}}
 scrape_configs:
-  - job_name: shop
-    static_configs:
-{targets}
+{jobs}
 """
 
 
@@ -243,16 +312,59 @@ def _free_ports(count: int) -> list[int]:
         return [probe.getsockname()[1] for probe in probes]
 
 
+@pytest.fixture
+async def started(prometheus: Running) -> AsyncIterator[PrometheusWorld]:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        world = PrometheusWorld(client, prometheus)
+        try:
+            await world.start()
+            yield world
+        finally:
+            await world.stop()
+
+
+class TestPrometheusGauges(GaugeSourceContract):
+    @pytest.fixture
+    def world(self, started: PrometheusWorld) -> PrometheusWorld:
+        return started
+
+
+class TestPrometheusGroups(GroupedSourceContract):
+    @pytest.fixture
+    def world(self, started: PrometheusWorld) -> PrometheusWorld:
+        return started
+
+
 class TestPrometheusSignals(SignalSourceContract):
     @pytest.fixture
-    async def world(self, prometheus: Running) -> AsyncIterator[PrometheusWorld]:
-        async with httpx.AsyncClient(trust_env=False) as client:
-            world = PrometheusWorld(client, prometheus)
-            try:
-                await world.start()
-                yield world
-            finally:
-                await world.stop()
+    def world(self, started: PrometheusWorld) -> PrometheusWorld:
+        return started
+
+    async def test_a_native_histogram_is_counted_in_a_grid_that_stays(
+        self, world: PrometheusWorld
+    ) -> None:
+        """Buckets that fill up later were there before, empty: nothing about the histogram changed."""
+        query = world.query_with(SignalKind.LATENCY, {"metric": "native_seconds"})
+        for exporter in world.exporters.values():
+            exporter.native.observe(0.008, 10)
+        for arm in Arm:
+            await world.until(f"histogram_count(native_seconds{world.of(arm)})", 10.0)
+        [before] = await world.source.read([query])
+
+        world.exporters[Arm.CANDIDATE].native.observe(0.3, 5)
+        world.exporters[Arm.BASELINE].native.observe(0.009, 7)
+        await world.until(f"histogram_count(native_seconds{world.of(Arm.CANDIDATE)})", 15.0)
+        await world.until(f"histogram_count(native_seconds{world.of(Arm.BASELINE)})", 17.0)
+        [after] = await world.source.read([query])
+
+        assert before is not None
+        assert after is not None
+        tick = difference(before, after, needs_baseline=True)
+        assert isinstance(tick, Tick)
+        assert (tick.candidate.total, tick.baseline.total) == (5, 7)
+        [slow] = [index for index, count in enumerate(tick.candidate.buckets) if count]
+        assert tick.bounds[slow - 1] < 300 <= tick.bounds[slow]
+        assert tick.bounds[slow] / tick.bounds[slow - 1] == pytest.approx(2**0.25)
 
     async def test_frozen_samples_keep_their_own_time(self, world: PrometheusWorld) -> None:
         """A Prometheus that runs on, with samples that don't, shows the time of the samples."""

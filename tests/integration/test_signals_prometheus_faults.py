@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import parse_qs
 
 import httpx
@@ -68,19 +69,20 @@ class FakePrometheus:
         self.asked.append(expression)
         if self.instead is not None:
             return await self.instead(request)
-        version = next(name for name in self.answers if f'version="{name}"' in expression)
+        # What asks for no version asks for a limit, which stands under the candidate.
+        version = next((name for name in self.answers if f'version="{name}"' in expression), "1.1")
         body = json.dumps(self.answers[version]).encode()
         return Response(body=body, content_type="application/json")
 
-    def query(self, **settings: str) -> SignalQuery:
+    def query(self, kind: SignalKind = SignalKind.ERRORS, **settings: str) -> SignalQuery:
         return SignalQuery(
             placement=Placement(
                 service=ServiceName("shop"),
                 component=ComponentName("code"),
                 target=TargetName("eu-1"),
             ),
-            signal="errors",
-            kind=SignalKind.ERRORS,
+            signal="any",
+            kind=kind,
             source=f"prometheus://127.0.0.1:{self.port}",
             settings=settings,
             arms={Arm.CANDIDATE: {"version": "1.1"}, Arm.BASELINE: {"version": "1.0"}},
@@ -461,3 +463,158 @@ async def test_an_error_counter_that_one_arm_shows_is_zero_for_the_other(
 def _bad(version: str, value: str) -> Line:
     labels = {"job": "shop", "instance": "a:1", "version": version, "tidegate_part": "bad"}
     return labels, value
+
+
+# --- gauges and native histograms -------------------------------------------------------------
+
+
+def gauge_lines(version: str, value: str, *, at: float | None = None) -> list[Line]:
+    process = {"job": "shop", "instance": "a:1", "version": version}
+    time_of = str(time.time() if at is None else at)
+    return [
+        ({**process, "tidegate_part": "gauge"}, value),
+        ({**process, "tidegate_part": "time"}, time_of),
+    ]
+
+
+def limit_lines(*values: str) -> list[Line]:
+    lines: list[Line] = [
+        ({"n": str(number), "tidegate_part": "gauge"}, value) for number, value in enumerate(values)
+    ]
+    times: list[Line] = [
+        ({"n": str(number), "tidegate_part": "time"}, str(time.time()))
+        for number in range(len(values))
+    ]
+    return lines + times
+
+
+NATIVE_BUCKETS: list[object] = [[0, "0.25", "0.5", "3"]]
+
+
+def native_answer(version: str, buckets: object, *, total: str = "3") -> dict[str, object]:
+    """Return what a Prometheus answers for one process with a native histogram."""
+    process = {"job": "shop", "instance": "a:1", "version": version}
+    answer: Any = vector([({**process, "tidegate_part": "time"}, str(time.time()))])
+    shown = {"count": total, "sum": "1", "buckets": buckets}
+    answer["data"]["result"].append({"metric": process, "histogram": [time.time(), shown]})
+    return answer
+
+
+@pytest.mark.parametrize("value", ["NaN", "+Inf", "-1"])
+async def test_a_gauge_is_passed_on_as_it_is(
+    fake: FakePrometheus, source: PrometheusSignals, value: str
+) -> None:
+    """Whether a value can be believed is for the domain to say."""
+    for version in fake.answers:
+        fake.answers[version] = vector(gauge_lines(version, value))
+
+    [reading] = await source.read([fake.query(SignalKind.SATURATION, metric="heap_bytes")])
+
+    assert reading is not None
+    gauge = reading.arms[Arm.CANDIDATE]["shop/a:1"].gauge
+    assert str(gauge) == str(float(value))
+
+
+async def test_a_gauge_that_doesnt_say_when_is_absent(
+    fake: FakePrometheus, source: PrometheusSignals
+) -> None:
+    """An expression is always as new as the question; without its samples' time it tells nothing."""
+    fake.answers["1.1"] = vector(gauge_lines("1.1", "5")[:1])
+    fake.answers["1.0"] = vector(gauge_lines("1.0", "5"))
+
+    [reading] = await source.read([fake.query(SignalKind.SATURATION, metric="heap_bytes")])
+
+    assert reading is not None
+    assert Arm.CANDIDATE not in reading.arms
+
+
+@pytest.mark.parametrize("lines", [[], limit_lines("1", "2"), limit_lines("1")[:1]])
+async def test_a_limit_is_one_number_with_its_time_or_none(
+    fake: FakePrometheus, source: PrometheusSignals, lines: list[Line]
+) -> None:
+    """Nothing, two numbers, or one without a time can't be held against a limit."""
+    fake.answers["1.1"] = vector(lines)
+
+    [reading] = await source.read([fake.query(SignalKind.LIMIT, query="max(lag)")])
+
+    assert reading is None
+
+
+async def test_a_summary_beside_a_histogram_does_no_harm(
+    fake: FakePrometheus, source: PrometheusSignals
+) -> None:
+    """Its quantiles have the name that a native histogram would have, and are numbers."""
+    for version in fake.answers:
+        process = {"job": "shop", "instance": "a:1", "version": version}
+        fake.answers[version] = vector(
+            [
+                ({**process, "tidegate_part": "total", "le": "0.1"}, "7"),
+                ({**process, "tidegate_part": "total", "le": "+Inf"}, "9"),
+                ({**process, "tidegate_part": "time"}, str(time.time())),
+                (process, "0.25"),
+            ]
+        )
+
+    [reading] = await source.read([fake.query(SignalKind.LATENCY, metric="took_seconds")])
+
+    assert reading is not None
+    assert reading.bounds == (100.0,)
+    assert reading.arms[Arm.CANDIDATE]["shop/a:1"].buckets == (7, 2)
+
+
+async def test_an_arm_in_another_form_is_not_compared(
+    fake: FakePrometheus, source: PrometheusSignals
+) -> None:
+    """Native buckets and classic ones have no bounds in common: half a comparison is none."""
+    fake.answers["1.1"] = native_answer("1.1", NATIVE_BUCKETS)
+    process = {"job": "shop", "instance": "a:1", "version": "1.0"}
+    fake.answers["1.0"] = vector(
+        [
+            ({**process, "tidegate_part": "total", "le": "+Inf"}, "9"),
+            ({**process, "tidegate_part": "time"}, str(time.time())),
+        ]
+    )
+
+    [reading] = await source.read([fake.query(SignalKind.LATENCY, metric="took_seconds")])
+
+    assert reading is None
+
+
+@pytest.mark.parametrize(
+    "buckets",
+    [
+        pytest.param([[0, "0.1", "0.25", "3"]], id="custom bounds"),
+        pytest.param([[0, "0.25", "0.5"]], id="half a bucket"),
+        pytest.param("many", id="no list"),
+    ],
+)
+async def test_a_histogram_that_cant_be_counted_is_no_reading(
+    fake: FakePrometheus, source: PrometheusSignals, buckets: object
+) -> None:
+    """Buckets that show only where something was counted can't be compared from tick to tick."""
+    fake.answers["1.1"] = native_answer("1.1", buckets)
+    fake.answers["1.0"] = native_answer("1.0", NATIVE_BUCKETS)
+
+    [reading] = await source.read([fake.query(SignalKind.LATENCY, metric="took_seconds")])
+
+    assert reading is None
+
+
+async def test_a_native_count_that_is_no_number_holds(
+    fake: FakePrometheus, source: PrometheusSignals
+) -> None:
+    """NaN in a histogram is found by the domain, as in any other count."""
+    for version in fake.answers:
+        fake.answers[version] = native_answer(version, NATIVE_BUCKETS)
+    query = fake.query(SignalKind.LATENCY, metric="took_seconds")
+    [before] = await source.read([query])
+
+    fake.answers["1.1"] = native_answer("1.1", NATIVE_BUCKETS, total="NaN")
+    fake.answers["1.0"] = native_answer("1.0", NATIVE_BUCKETS)
+    [after] = await source.read([query])
+
+    assert before is not None
+    assert after is not None
+    found = difference(before, after, needs_baseline=True)
+    assert isinstance(found, Gap)
+    assert found.quality is Quality.NOT_A_NUMBER

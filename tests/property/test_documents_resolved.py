@@ -12,10 +12,20 @@ from tidegate.documents.notation import format_share, parse_any_share, parse_lon
 from tidegate.documents.resolved import from_document, to_document
 from tidegate.domain.durations import format_duration
 from tidegate.domain.plan.model import (
+    AlertPolicy,
     ComponentSpec,
+    Counting,
+    CoverageSpec,
+    Dependency,
+    Effect,
     ErrorBudget,
     ExerciseSpec,
+    HealthModel,
+    HealthNode,
+    Impact,
+    Limit,
     Move,
+    Noise,
     Phase,
     Plan,
     Recovery,
@@ -76,6 +86,16 @@ signals = st.builds(
     ),
     source=words,
     settings=settings,
+    new_in_shadow=st.booleans(),
+    counting=st.sampled_from(Counting),
+    noise=st.sampled_from(Noise),
+    limit=st.none()
+    | st.builds(
+        Limit,
+        value=st.floats(-1e9, 1e9),
+        above=st.booleans(),
+        effect=st.sampled_from(Effect),
+    ),
 )
 exercises = st.builds(
     ExerciseSpec,
@@ -100,6 +120,32 @@ def _tuples(items: st.SearchStrategy[Item]) -> st.SearchStrategy[tuple[Item, ...
     return st.lists(items, max_size=3).map(tuple)
 
 
+alerts = st.builds(
+    AlertPolicy,
+    match=settings,
+    page=st.sampled_from(Effect),
+    ticket=st.sampled_from(Effect),
+)
+shares = st.integers(1, 10_000).map(lambda bps: bps / 10_000)
+coverages = st.builds(
+    CoverageSpec,
+    by=st.lists(words, min_size=1, max_size=8).map(tuple),
+    smallest_cell=shares,
+    smallest_failure=shares,
+    share=shares,
+    unseen=shares,
+    busy_hours=st.integers(0, 24),
+    timezone_label=st.none() | words,
+    source=words,
+    settings=settings,
+)
+
+nodes = st.builds(
+    HealthNode,
+    name=names,
+    signals=_tuples(names),
+    needs=_tuples(st.builds(Dependency, node=names, impact=st.sampled_from(Impact))),
+)
 phases = st.builds(
     Phase,
     name=words,
@@ -112,6 +158,7 @@ phases = st.builds(
     approvers=st.text(max_size=5),
     signals=_tuples(signals),
     exercises=_tuples(exercises),
+    coverage=st.none() | coverages,
 )
 services = st.builds(
     ServiceSpec,
@@ -148,6 +195,9 @@ services = st.builds(
         no_data_halt_after=durations,
         apply_within=durations,
         quarantine=durations,
+        warm_up=durations,
+        health=st.builds(HealthModel, nodes=_tuples(nodes)),
+        alerts=alerts,
     ),
 )
 

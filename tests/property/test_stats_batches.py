@@ -12,7 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate.stats import bounds, difference, harm, latency, mixture, safe
+from tidegate.stats import (
+    bounds,
+    difference,
+    harm,
+    history,
+    latency_family,
+    mixture,
+    placebo,
+    safe,
+    traffic,
+)
 
 
 @st.composite
@@ -63,17 +73,6 @@ def four(tick):
     return [tick[name] for name in names]
 
 
-class Latency:
-    def new(self, streams):
-        return latency.new(streams, null_ratio=1.05)
-
-    def update(self, state, tick):
-        return latency.update(state, *four(tick), starting=tick["starting"])
-
-    def value(self, state):
-        return latency.log_e_value(state)
-
-
 class Difference:
     def new(self, streams):
         return difference.new(streams, tolerance=0.01)
@@ -110,6 +109,92 @@ class Absolute:
         return safe.log_absolute(state, 0.01)
 
 
+def shared_out(counts, parts):
+    """Return *counts* cut into *parts* unequal whole parts, shape ``(parts, streams)``."""
+    weights = np.arange(1.0, parts + 1.0)[:, None]
+    return np.floor(counts * weights / weights.sum())
+
+
+class Family:
+    BOUNDS = (0.1, 0.25, 0.5, 1.0, 2.5)
+
+    def new(self, streams):
+        return latency_family.new(
+            self.BOUNDS, [500.0, 300.0, 150.0, 40.0, 9.0, 1.0], null_ratio=1.05, streams=streams
+        )
+
+    def update(self, state, tick):
+        buckets = len(self.BOUNDS) + 1
+        return latency_family.update(
+            state,
+            shared_out(tick["candidate_total"], buckets),
+            shared_out(tick["baseline_total"], buckets)[::-1],
+            starting=tick["starting"],
+        )
+
+    def value(self, state):
+        return latency_family.log_e_value(state)
+
+
+class Placebo:
+    def new(self, streams):
+        return placebo.new(streams, null_ratio=1.1)
+
+    def update(self, state, tick):
+        return placebo.update(
+            state,
+            tick["candidate_bad"],
+            tick["candidate_bad"] + tick["baseline_bad"],
+            tick["share"],
+            shared_out(tick["baseline_bad"], 8),
+            shared_out(tick["baseline_total"], 8),
+            starting=tick["starting"],
+        )
+
+    def value(self, state):
+        return placebo.log_e_value(state) + placebo.exponent(state, 0.5)
+
+
+class Traffic:
+    def new(self, streams):
+        return traffic.new(streams, margin=1.1)
+
+    def update(self, state, tick):
+        total = tick["candidate_total"] + tick["baseline_total"]
+        return traffic.update(
+            state,
+            tick["candidate_total"],
+            total,
+            tick["share"],
+            exponent=1.0 / tick["ratio"],
+            starting=tick["starting"],
+        )
+
+    def value(self, state):
+        return traffic.log_e_value(state)
+
+
+class History:
+    def __init__(self, grid):
+        self.grid = grid
+
+    def new(self, streams):
+        return history.new(streams, ratios=self.grid)
+
+    def update(self, state, tick):
+        return history.update(
+            state,
+            tick["candidate_bad"],
+            tick["candidate_total"],
+            limit=tick["share"],
+            starting=tick["starting"],
+            exponents=np.linspace(0.1, 1.0, len(self.grid)),
+        )
+
+    def value(self, state):
+        return history.log_e_value(state)
+
+
 class RatioBound:
     def new(self, streams):
         return bounds.new_ratio(streams)
@@ -136,7 +221,11 @@ class ExcessBound:
 TESTS = [
     pytest.param(Harm(mixture.RATIOS_UP), id="harm"),
     pytest.param(Harm(mixture.RATIOS_DOWN), id="loss"),
-    pytest.param(Latency(), id="latency"),
+    pytest.param(Family(), id="latency-family"),
+    pytest.param(Placebo(), id="placebo"),
+    pytest.param(Traffic(), id="traffic"),
+    pytest.param(History(mixture.RATIOS_UP), id="history"),
+    pytest.param(History(mixture.RATIOS_DOWN), id="history-of-good-events"),
     pytest.param(Difference(), id="difference"),
     pytest.param(Ratio(), id="ratio"),
     pytest.param(Absolute(), id="absolute"),

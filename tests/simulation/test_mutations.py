@@ -11,11 +11,13 @@ from datetime import timedelta
 
 import pytest
 
+from tidegate.domain.health import evidence as health
 from tidegate.domain.health.evidence import Judgement, Verdict
+from tidegate.domain.plan.model import Effect
 from tidegate.domain.rollout import decide as rules
 from tidegate.domain.rollout import seen as facts
 from tidegate.domain.rollout.machine import TRANSITIONS, Event, State
-from tidegate.domain.rollout.model import PhasePass, Rehearsal
+from tidegate.domain.rollout.model import PhasePass, ReasonCode, Rehearsal
 from tidegate.drivers.component import fencing
 from tidegate.drivers.component import memory as targets
 from tidegate.store import memory as store
@@ -171,6 +173,66 @@ def completing_is_not_taken_up_again(patch):
     patch.setattr(facts, "became_baseline", lambda rollout, here: False)
 
 
+@mutation(run_pure_world, "an_alarm_stops")
+def pages_do_not_stop(patch):
+    patch.setattr(rules, "_halt_for_alarm", lambda seen: None)
+
+
+@mutation(run_pure_world, "an_alarm_stops")
+def a_page_is_looked_at_only_while_baking(patch):
+    halt_for_alarm = rules._halt_for_alarm
+
+    def late(seen):
+        return halt_for_alarm(seen) if seen.rollout.state is State.BAKING else None
+
+    patch.setattr(rules, "_halt_for_alarm", late)
+
+
+@mutation(run_pure_world, "an_alarm_stops")
+def tickets_do_not_hold(patch):
+    patch.setattr(rules, "_alarmed", lambda seen: "")
+
+
+@mutation(run_pure_world, "an_alarm_stops")
+def an_alarm_at_a_target_to_come_is_ignored(patch):
+    effect_of = facts.alarm_effect
+
+    def nearsighted(rollout, alarm):
+        effect = effect_of(rollout, alarm)
+        here = {place.target for place in rollout.plan.exposure_within(rollout.phase_index)}
+        return effect if alarm.target in {None, *here} else Effect.IGNORE
+
+    patch.setattr(facts, "alarm_effect", nearsighted)
+
+
+@mutation(run_pure_world, "suspicion_lingers")
+def a_suspicion_ends_where_it_began(patch):
+    patch.setattr(rules, "is_suspected", lambda rollout: False)
+
+
+@mutation(run_pure_world, "suspicion_lingers")
+def a_gap_in_the_data_clears_a_suspicion(patch):
+    def forgetful(rollout):
+        return rollout.waiting_on.reason is ReasonCode.SUSPECTED_HARM
+
+    patch.setattr(rules, "is_suspected", forgetful)
+
+
+@mutation(run_pure_world, "proven_harm_stops")
+def nobody_looks_while_a_later_phase_is_applied(patch):
+    in_force = facts.phase_in_force
+
+    def blind(rollout):
+        return None if rollout.state is State.APPLYING else in_force(rollout)
+
+    patch.setattr(rules, "phase_in_force", blind)
+
+
+@mutation(run_pure_world, "a_pass_rests_on_proof")
+def coverage_is_not_asked_for(patch):
+    patch.setattr(health, "missing_reasons", lambda evidence, spec: ())
+
+
 # --- the shell -------------------------------------------------------------------------------
 
 
@@ -238,8 +300,8 @@ def a_withdrawal_does_not_latch(patch):
 def pauses_count_as_bake(patch):
     conclude = evidence._conclude
 
-    def count_all(plan, state, tick, tests):
-        return conclude(plan, state, replace(tick, counting=True), tests)
+    def count_all(plan, state, tick, tests, **how):
+        return conclude(plan, state, replace(tick, counting=True), tests, **how)
 
     patch.setattr(evidence, "_conclude", count_all)
 

@@ -18,7 +18,8 @@ STATES: Final = {
     State.WAITING: "before a phase: rehearsal, approval, or the next step; what is exposed stays so",
     State.APPLYING: "the phase's exposure was asked for and isn't yet seen everywhere",
     State.BAKING: "everything serves what was asked; signals are read and time counts",
-    State.HELD: "the bake is frozen: data is missing, harm is suspected, or nothing was decided in time",
+    State.HELD: "the bake is frozen: data is missing, harm is suspected, an alarm is active, or nothing"
+    " was decided in time",
     State.HALTED: "stopped and withdrawn; exposure only falls; a person decides",
     State.RECOVERING: "everyone is brought back to what was served before",
     State.COMPLETED: "the candidate is the new baseline; the old version stays warm for a while",
@@ -37,6 +38,9 @@ REASONS: Final = {
     ReasonCode.MORE_EVIDENCE: "proof: more requests, usage or exercise",
     ReasonCode.NO_DATA: "usable data; halts after `no_data.halt_after`",
     ReasonCode.SUSPECTED_HARM: "harm to be cleared or proven; exposure doesn't move meanwhile",
+    ReasonCode.ALARM: "an alert or a report to be resolved; exposure doesn't rise meanwhile",
+    ReasonCode.NOT_THIS_CHANGE: "trouble that both arms have to end; the detail names a suspect",
+    ReasonCode.STAGGER: "some time since a related rollout was exposed to more",
     ReasonCode.INCONCLUSIVE: "a person: `bake_max` passed and nothing was proven",
     ReasonCode.WITHDRAWING: "targets to be seen without the candidate",
     ReasonCode.PERSON_AFTER_HALT: "a person: resume, roll back or abandon",
@@ -50,6 +54,7 @@ CAUSES: Final = {
     HaltCause.PERSON: "a person stopped it, or a stop was found latched at a target",
     HaltCause.NO_DATA: "usable data was missing for too long",
     HaltCause.NOT_APPLIED: "a target didn't serve what was asked within `apply_within`",
+    HaltCause.ALARM: "an alert of page severity, or a user report, where the candidate was met",
 }
 
 

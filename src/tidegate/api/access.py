@@ -46,6 +46,9 @@ class Permission(StrEnum):
     ROLLBACK = "rollback"
     APPROVE = "approve"
     ABANDON = "abandon"
+    SEND_METRICS = "send_metrics"
+    ALARM = "alarm"
+    """Saying that something is wrong, which can stop a rollout and nothing else."""
     PUBLIC = "public"
     """Open to anyone who can connect; must tell nothing but that the server lives."""
 

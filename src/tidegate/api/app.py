@@ -11,13 +11,17 @@ from fastapi import FastAPI
 from tidegate.api.guard import LOOPBACK_NAMES, Guard
 from tidegate.api.pages.routes import router as pages
 from tidegate.api.problems import handle_errors
+from tidegate.api.routes.alarms import router as alarms
 from tidegate.api.routes.commands import router as commands
 from tidegate.api.routes.decisions import router as decisions
 from tidegate.api.routes.events import router as events
 from tidegate.api.routes.health import API_VERSION
 from tidegate.api.routes.health import router as health
+from tidegate.api.routes.otlp import router as otlp
 from tidegate.api.routes.plans import router as plans
+from tidegate.api.routes.recordings import router as recordings
 from tidegate.api.routes.rollouts import router as rollouts
+from tidegate.api.routes.service_health import router as service_health
 from tidegate.api.routes.services import router as services
 from tidegate.api.schema import openapi, openapi_text
 from tidegate.api.state import ServerState
@@ -62,7 +66,20 @@ def _routed() -> FastAPI:
         openapi_url=None,
         redirect_slashes=False,
     )
-    for router in (plans, rollouts, commands, events, services, decisions, health, pages):
+    for router in (
+        plans,
+        rollouts,
+        recordings,
+        commands,
+        alarms,
+        events,
+        services,
+        service_health,
+        decisions,
+        otlp,
+        health,
+        pages,
+    ):
         app.include_router(router)
     handle_errors(app)
     return app

@@ -11,7 +11,7 @@ from typing import Final
 
 from tidegate.api.shapes.evidence import ArmCounts, Evidence, Signal
 from tidegate.api.shapes.rollout import ComponentChange, Exposure, Rollout
-from tidegate.domain.durations import format_duration
+from tidegate.domain.durations import format_duration, rough_duration
 from tidegate.domain.quantities import Exposure as ExposureOf
 
 STATE_MARKS: Final = {
@@ -29,6 +29,10 @@ STATE_MARKS: Final = {
     "abandoned": "✕",
 }
 """One shape per state, so that colour is never the only sign."""
+
+DAYS_FROM_SECONDS: Final = 48 * 3_600
+MOST_NAMED: Final = 3
+"""How many things of a list are named in a line."""
 
 PHASE_MARKS: Final = {"done": "✓", "now": "▶", "stopped": "■", "ahead": "·"}
 
@@ -67,6 +71,18 @@ def clock_words(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%H:%M:%S UTC")
 
 
+def calendar_words(at: datetime, *, within_hours: bool) -> str:
+    """Return an instant as people plan with it: `Mon 12 Jan 09:00`, or `09:00:10` *within_hours*."""
+    return at.astimezone(UTC).strftime("%H:%M:%S" if within_hours else "%a %d %b %H:%M")
+
+
+def chance_words(chance: float) -> str:
+    """Return a probability in percent; what isn't certain is never called so."""
+    if chance >= 0.995:
+        return "over 99%"
+    return f"{chance:.0%}" if chance >= 0.01 else "under 1%"
+
+
 def change_words(change: dict[str, ComponentChange]) -> str:
     """Return a change in one line: `code 1.1.0 (from 1.0.0)`."""
     return " + ".join(
@@ -84,20 +100,32 @@ def position_words(rollout: Rollout) -> str:
 
 
 def tolerance_words(value: float, unit: str) -> str:
-    """Return an amount of harm in its signal's unit: `0.050 pp`, `5%`."""
-    return f"{value * 100:.3f} pp" if unit == "rate" else f"{value * 100:.3g}%"
+    """Return an amount of harm in its signal's unit: `0.050 pp`, `5%`, `20 ms`."""
+    if unit == "rate":
+        return f"{value * 100:.3f} pp"
+    return f"{value * 100:.3g}%" if unit == "relative" else f"{value:.3g} ms"
 
 
 def comparison_words(signal: Signal) -> str:
     """Return both arms side by side, the candidate first."""
-    if signal.kind == "usage":
-        return f"{signal.candidate.total} vs {signal.baseline.total} uses"
-    what = "failed" if signal.kind == "errors" else "slow"
-    return f"{_share(signal.candidate)} vs {_share(signal.baseline)} {what}"
+    match signal.kind:
+        case "usage" | "traffic":
+            what = "uses" if signal.kind == "usage" else "requests"
+            return f"{signal.candidate.total} vs {signal.baseline.total} {what}"
+        case "saturation":
+            bad, total = signal.candidate.bad, signal.candidate.total
+            return f"{bad} of {total} readings above the others' median"
+        case "limit":
+            return "no value yet" if signal.value is None else f"{signal.value:.4g} now"
+        case _:
+            what = "failed" if signal.kind == "errors" else "slow"
+            return f"{_share(signal.candidate)} vs {_share(signal.baseline)} {what}"
 
 
 def ruled_out_words(signal: Signal) -> str:
     """Return the harm that is excluded so far."""
+    if signal.kind == "limit":
+        return "compares with nothing"
     if signal.ruled_out is None:
         return "nothing ruled out yet"
     amount = tolerance_words(signal.ruled_out, signal.unit)
@@ -108,12 +136,106 @@ def ruled_out_words(signal: Signal) -> str:
 
 def tolerated_words(signal: Signal) -> str:
     """Return the harm that is tolerated."""
+    if signal.kind == "limit":
+        side = "at most" if signal.limit_is_upper else "at least"
+        return "" if signal.limit is None else f"{side} {signal.limit:.4g}"
     sign = "-" if signal.kind == "usage" else "+"
-    return f"tolerates {sign}{tolerance_words(signal.tolerated, signal.unit)}"
+    return f"tolerate {sign}{tolerance_words(signal.tolerated, signal.unit)}"
+
+
+def power_words(signal: Signal, *, by_hour_of_week: bool) -> str:
+    """Return how likely a fault would have been seen so far, and when it will be; empty for unknown."""
+    parts = []
+    if signal.power_twice_tolerated is not None:
+        sign = "-" if signal.kind == "usage" else "+"
+        fault = f"{sign}{tolerance_words(2 * signal.tolerated, signal.unit)}"
+        parts.append(f"{chance_words(signal.power_twice_tolerated)} power to see {fault}")
+    if signal.power_double is not None:
+        what = "half as many" if signal.kind == "usage" else "2x"
+        wait = signal.double_seen_in_seconds
+        if wait is None:
+            parts.append(f"{what} is out of sight")
+        elif wait > 0:
+            how = "forecast by hour of week" if by_hour_of_week else "at the traffic of this phase"
+            parts.append(f"{what} will reach 95% in about {rough_words(wait)} ({how})")
+        else:
+            parts.append(f"{chance_words(signal.power_double)} for {what}")
+    return ", ".join(parts)
+
+
+def proof_words(signal: Signal) -> str:
+    """Return when the proof is expected; empty where it's there, or nothing has to be proven."""
+    if not signal.gate or signal.shown not in ("PARTLY", "CANNOT IN THIS BAKE"):
+        return ""
+    if not signal.concurrent:
+        return "nothing beside it to compare with"
+    if signal.proof_in_seconds is None:
+        return "no proof in sight at these rates"
+    return f"proof in about {rough_words(signal.proof_in_seconds)}"
+
+
+def rough_words(seconds: float) -> str:
+    """Return a length of time as people say it: `40 min`, `5 h 12 min`, `9 days`."""
+    if seconds >= DAYS_FROM_SECONDS:
+        return f"{seconds / 86_400:.0f} days"
+    return rough_duration(timedelta(seconds=max(0.0, seconds)))
+
+
+def exposure_met_words(evidence: Evidence) -> str:
+    """Return whom the phase has met so far: requests, people, hours of the day, targets."""
+    met = evidence.exposure
+    if met is None:
+        return ""
+    parts = [f"{met.requests:,} requests"]
+    if met.requests_per_second is not None:
+        parts[0] += f" ({met.requests_per_second:.3g}/s)"
+    if evidence.people is not None:
+        parts.append(f"about {evidence.people.candidate:,} people")
+    hours = len(met.hours_of_day)
+    if hours:
+        parts.append(f"{hours} hour{'' if hours == 1 else 's'} of day")
+    parts.append(f"{met.targets} of {met.targets_count} targets")
+    return ", ".join(parts)
+
+
+def data_words(evidence: Evidence) -> str:
+    """Return how good the data is: how fresh, whether split as planned, whether the baseline is clean."""
+    data = evidence.data
+    if data is None or data.age_seconds is None:
+        return ""
+    parts = [f"fresh {max(0.0, data.age_seconds):.0f} s"]
+    if data.candidate_share is not None and data.planned_share is not None:
+        planned = (
+            "as planned" if data.split_as_planned else f"NOT the {data.planned_share:.1%} planned"
+        )
+        parts.append(f"split {data.candidate_share:.1%} {planned}")
+    if data.baseline_clean is None:
+        parts.append("baseline's usual rate not known")
+    elif data.baseline_clean:
+        parts.append("baseline clean")
+    elif data.baseline_rate is not None and data.baseline_usual is not None:
+        parts.append(
+            f"baseline fails more than usual ({data.baseline_rate:.3%}, else"
+            f" {data.baseline_usual:.3%})"
+        )
+    return ", ".join(parts)
+
+
+def coverage_words(evidence: Evidence) -> str:
+    """Return which kinds of use are covered; empty where none is asked for."""
+    found = evidence.coverage
+    if found is None:
+        return ""
+    words = f"{found.covered} of {found.cells} kinds of use, {found.covered_share:.1%} of all use"
+    if found.missing:
+        words += f"; missing: {', '.join(found.missing[:MOST_NAMED])}"
+    return words
 
 
 def signal_note(signal: Signal) -> str:
-    """Return what is wrong with a signal's data, or nothing."""
+    """Return what is wrong with a signal's data, that it is only a shadow, or nothing."""
+    if signal.shadow:
+        return f"shadow: would have halted {signal.shadow_halts} times"
     if signal.quality == "good":
         return ""
     return f"{signal.quality.replace('_', ' ')}: {signal.quality_note}"
@@ -127,6 +249,8 @@ def progress_words(evidence: Evidence) -> str:
         words += f", {evidence.requests} of {evidence.needed_requests} requests"
     if evidence.people is not None:
         words += f", about {evidence.people.candidate} people met it"
+    if evidence.warming:
+        words += ", warming up"
     return words
 
 

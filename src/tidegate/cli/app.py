@@ -13,16 +13,18 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from tidegate.cli import exit_codes, rollout, server, service
+from tidegate.cli import alarm, exit_codes, rollout, server, service
 from tidegate.cli.approve import approve
 from tidegate.cli.completion import PROGRAM, completion
 from tidegate.cli.halt import halt
 from tidegate.cli.init import init
 from tidegate.cli.output import Format, printer
 from tidegate.cli.plan import plan
+from tidegate.cli.report import report
 from tidegate.cli.resume import resume
 from tidegate.cli.rollback import rollback
 from tidegate.cli.session import with_session
+from tidegate.cli.simulate import simulate
 from tidegate.cli.start import start
 from tidegate.cli.status import status
 from tidegate.cli.validate import validate
@@ -35,6 +37,7 @@ _VERBS: Final[Sequence[Callable[..., Any]]] = (
     init,
     validate,
     plan,
+    simulate,
     start,
     watch,
     status,
@@ -43,6 +46,7 @@ _VERBS: Final[Sequence[Callable[..., Any]]] = (
     resume,
     rollback,
     approve,
+    report,
 )
 LAB: Final = "lab"
 
@@ -95,6 +99,7 @@ for _verb in _VERBS:
     app.command(_verb.__name__)(with_session(_verb))
 app.add_typer(rollout.app, name="rollout")
 app.add_typer(service.app, name="service")
+app.add_typer(alarm.app, name="alarm")
 app.add_typer(server.app, name="server")
 app.command("completion")(completion)
 app.command("version")(with_session(version))

@@ -9,6 +9,7 @@ from tidegate.cli.client import Client
 from tidegate.cli.notation import parse_at
 from tidegate.errors import NotFoundError
 
+BEGINNING: Final = "1970-01-01T00:00:00Z"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,199}")
 
 
@@ -36,9 +37,12 @@ def get_rollout(client: Client, name: str) -> Rollout:
     return client.get(rollout_path(name), Rollout, observe=True)
 
 
-def get_evidence(client: Client, name: str) -> Evidence:
-    """Return what a rollout's signals have shown."""
-    return client.get(rollout_path(name, "evidence"), Evidence)
+def get_evidence(client: Client, name: str, *, points: bool = False) -> Evidence:
+    """Return what a rollout's signals have shown; with *points* also how it came about."""
+    path = rollout_path(name, "evidence")
+    if points:
+        return client.get(path, Evidence, since=BEGINNING)
+    return client.get(path, Evidence)
 
 
 def command_body(*, reason: str, at: str | None, seen: Rollout | None = None) -> dict[str, Any]:

@@ -54,7 +54,8 @@ def parse_rate(written: str | None) -> float | None:
     match = _RATE.fullmatch(written)
     if match is None or float(match[1]) <= 0:
         raise InvalidRequestError(
-            f"--rate must be requests per second, got {written!r}", hint="as in --rate 200"
+            f"--traffic must be requests per second, got {written!r}",
+            hint="as in --traffic 120/s",
         )
     return float(match[1])
 

@@ -47,7 +47,12 @@ def plan(
     ] = False,
     rate: Annotated[
         str | None,
-        typer.Option(metavar="REQ/S", help="The service's traffic, where it isn't known yet."),
+        typer.Option(
+            "--traffic",
+            "--rate",
+            metavar="REQ/S",
+            help="Foresee with this traffic of the service, as 120/s, and not with what is known.",
+        ),
     ] = None,
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit with 10 when there is a plan.")
@@ -72,6 +77,8 @@ def plan(
         text=lambda: plan_view(found, wide=printer.is_wide, start_with=start_with),
         names=[found.plan_hash],
     )
+    if any(finding.severity == "error" for finding in found.findings):
+        return exit_codes.REFUSED
     return exit_codes.PLAN_HAS_CHANGES if detailed_exitcode else exit_codes.DONE
 
 

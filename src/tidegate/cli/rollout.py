@@ -14,7 +14,7 @@ from tidegate.cli.commanding import AtOption, RolloutName, Yes, change_of, tell
 from tidegate.cli.found import need_rollout
 from tidegate.cli.session import Session, with_session
 from tidegate.cli.status import Limit, show_list, show_one
-from tidegate.cli.text.rollout import entry_line, evidence_lines
+from tidegate.cli.text.rollout import entry_line, evidence_lines, point_lines
 
 PAGE = 1000
 
@@ -61,10 +61,16 @@ def log(session: Session, rollout: RolloutName = None) -> None:
     )
 
 
-def evidence(session: Session, rollout: RolloutName = None) -> None:
+def evidence(
+    session: Session,
+    rollout: RolloutName = None,
+    points: Annotated[
+        bool, typer.Option("--points", help="Add how it came about, as the points of a chart.")
+    ] = False,
+) -> None:
     """Show what the signals have shown: both arms, what is ruled out, what is missing."""
     with session.connect() as client:
-        found = get_evidence(client, need_rollout(rollout))
+        found = get_evidence(client, need_rollout(rollout), points=points)
     session.printer.show(
         found,
         text=lambda: _evidence_lines(found),
@@ -88,7 +94,11 @@ def _evidence_lines(found: Evidence) -> list[Text | str]:
     lines = evidence_lines(found, wide=True)
     if not lines:
         return ["nothing has been watched yet"]
-    return [*lines, *(f"  {found.verdict}: {reason}" for reason in found.reasons)]
+    return [
+        *lines,
+        *(f"  {found.verdict}: {reason}" for reason in found.reasons),
+        *point_lines(found),
+    ]
 
 
 def _question(rollout: Rollout) -> str:

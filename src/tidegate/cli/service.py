@@ -7,13 +7,14 @@ from rich.text import Text
 
 from tidegate.api import words
 from tidegate.api.shapes.service import Service, ServiceDetail, Services
+from tidegate.cli import service_health
 from tidegate.cli.asking import path_part
 from tidegate.cli.found import need_rollout
 from tidegate.cli.output import yaml_text
 from tidegate.cli.session import Session, with_session
 from tidegate.cli.text.columns import Cell, columns
 
-app = typer.Typer(help="Services: list, get.", no_args_is_help=True)
+app = typer.Typer(help="Services: list, get, health.", no_args_is_help=True)
 
 
 def list_(session: Session) -> None:
@@ -75,3 +76,4 @@ def _detail(service: ServiceDetail, *, wide: bool) -> list[Text | str]:
 
 app.command("list")(with_session(list_))
 app.command("get")(with_session(get))
+app.add_typer(service_health.app, name="health")

@@ -35,7 +35,7 @@ def show_one(session: Session, client: Client, name: str) -> None:
     evidence = get_evidence(client, found.id)
     printer = session.printer
     printer.show(
-        found,
+        {**found.model_dump(mode="json"), "evidence": evidence.model_dump(mode="json")},
         text=lambda: rollout_view(found, evidence, wide=printer.is_wide, times=session.times),
         names=[found.id],
     )

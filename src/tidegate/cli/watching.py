@@ -154,6 +154,7 @@ class Watching:
         document = {
             "event": None if event is None else event.model_dump(mode="json"),
             "rollout": self._rollout.model_dump(mode="json"),
+            "evidence": None if self._evidence is None else self._evidence.model_dump(mode="json"),
         }
         self._session.printer.write(json.dumps(versioned(document), ensure_ascii=False))
 

@@ -10,6 +10,7 @@ What a value means must not be known here.
 
 import json
 import math
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final, Protocol
 
@@ -54,17 +55,21 @@ def digest_of(value: object) -> str:
     return digest_of_bytes(canonical_json(value).encode("utf-8"))
 
 
-def plan_hash(resolved: "HasDigest", change: Change) -> str:
+def plan_hash(resolved: "HasDigest", change: Change, *, shadowed: Sequence[str] = ()) -> str:
     """
     Return the digest of what a start would do: the resolved document with the versions to go to.
 
-    Approvals and `start --plan` are bound to it, so it changes when anything in either does.
+    Approvals and `start --plan` are bound to it, so it changes when anything in either does, or when
+    other signals begin in shadow (*shadowed*).
     """
     versions = [
         {"component": part.component, "name": part.to.name, "digest": part.to.digest}
         for part in sorted(change.components, key=lambda part: part.component)
     ]
-    return digest_of({"document": resolved.digest, "change": versions})
+    hashed: dict[str, object] = {"document": resolved.digest, "change": versions}
+    if shadowed:
+        hashed["shadowed"] = sorted(shadowed)
+    return digest_of(hashed)
 
 
 class HasDigest(Protocol):

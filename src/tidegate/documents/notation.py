@@ -136,15 +136,28 @@ def parse_relative(written: object) -> Tolerance:
     return Tolerance(value=float(number / 100), unit=ToleranceUnit.RELATIVE)
 
 
+def parse_slowdown(written: object) -> Tolerance:
+    """Return the tolerance of latency *written* as percent of the baseline's (`10%`), or as `20ms`."""
+    if isinstance(written, str) and re.fullmatch(DURATION_PATTERN, written):
+        slower = parse_duration(written)
+        if slower == timedelta(0):
+            raise NotationError("a tolerance must be above 0ms", "write it like 20ms or 10%")
+        milliseconds = slower / timedelta(milliseconds=1)
+        return Tolerance(value=milliseconds, unit=ToleranceUnit.DURATION)
+    return parse_relative(written)
+
+
 def parse_tolerance(written: object) -> Tolerance:
-    """Return the tolerance *written* in percentage points (`0.1pp`) or percent (`10%`)."""
+    """Return the tolerance *written* in points (`0.1pp`), percent (`10%`) or as a duration (`20ms`)."""
     if isinstance(written, str) and written.endswith("pp"):
         return parse_points(written)
-    if isinstance(written, str) and written.endswith("%"):
-        return parse_relative(written)
+    if isinstance(written, str) and (
+        written.endswith("%") or re.fullmatch(DURATION_PATTERN, written)
+    ):
+        return parse_slowdown(written)
     raise NotationError(
         f"a tolerance is needed, got {shown(written)}",
-        "write 0.1pp for errors, 10% for usage and latency",
+        "write 0.1pp for errors, 10% for usage and latency, or 20ms for latency",
     )
 
 
@@ -277,7 +290,23 @@ AdminAddress = Annotated[
 AnyTolerance = Annotated[
     Tolerance,
     checked_by(parse_tolerance),
-    _as_json(f"{_DECIMAL}(pp|%)", "Percentage points, or percent of the baseline.", "0.1pp", "5%"),
+    _as_json(
+        f"({_DECIMAL}(pp|%)|{DURATION_PATTERN})",
+        "Percentage points, percent of the baseline, or a duration.",
+        "0.1pp",
+        "5%",
+        "20ms",
+    ),
+]
+Slowdown = Annotated[
+    Tolerance,
+    checked_by(parse_slowdown),
+    _as_json(
+        f"({_DECIMAL}%|{DURATION_PATTERN})",
+        "Percent of the baseline's latency, or a duration.",
+        "10%",
+        "20ms",
+    ),
 ]
 ShareOrInternal = Annotated[
     int | Literal["internal"],

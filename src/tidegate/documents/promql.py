@@ -12,15 +12,12 @@ Syntax: https://prometheus.io/docs/prometheus/latest/querying/basics/
 """
 
 import re
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from tidegate.documents.promql_words import Reader, check_pattern, unquoted
 from tidegate.errors import InvalidDocumentError
-
-MAXIMUM_QUERY_LENGTH: Final = 4_096
-"""Far above any query a person writes, and small enough that reading one costs nothing."""
 
 FORMS: Final = (
     "write SELECTOR, sum(SELECTOR), sum(rate(SELECTOR[5m])) or sum(increase(SELECTOR[5m])), "
@@ -104,7 +101,7 @@ def parse_query(text: str) -> CounterQuery:
     Raises:
         InvalidDocumentError: anything else, with the way to write it instead.
     """
-    reader = _Reader(text)
+    reader = Reader(text, forms=FORMS)
     first = _read_term(reader)
     second: Selector | None = None
     if reader.take("/"):
@@ -119,27 +116,31 @@ def parse_query(text: str) -> CounterQuery:
     return CounterQuery(total=first) if second is None else CounterQuery(total=second, bad=first)
 
 
-def parse_selector(text: str) -> Selector:
+def parse_selector(text: str, *, dotted: bool = False) -> Selector:
     """
     Return the selector written as *text*, like `http_requests_total{code=~"5.."}`; `$arm` is optional.
+
+    With *dotted*, names are those of OpenTelemetry: `http.server.request.duration{http.route="/"}`.
 
     Raises:
         InvalidDocumentError: *text* isn't one selector.
     """
-    reader = _Reader(text)
-    selector = _read_selector(reader)
+    reader = Reader(text, forms=FORMS, dotted=dotted)
+    selector = read_selector(reader)
     reader.expect_end()
     return selector
 
 
-def parse_matchers(text: str) -> tuple[Matcher, ...]:
+def parse_matchers(text: str, *, dotted: bool = False) -> tuple[Matcher, ...]:
     """
     Return the matchers written as *text*, like `code=~"5..",method="POST"`; at least one.
+
+    With *dotted*, names are those of OpenTelemetry.
 
     Raises:
         InvalidDocumentError: *text* isn't a list of matchers.
     """
-    reader = _Reader(text)
+    reader = Reader(text, forms=FORMS, dotted=dotted)
     matchers: list[Matcher] = []
     while not reader.at_end():
         matchers.append(_read_matcher(reader))
@@ -154,23 +155,6 @@ def escape_label_value(value: str) -> str:
     return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
 
 
-_TOKEN = re.compile(
-    r"""
-      (?P<space>\s+)
-    | (?P<string>"(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*' | `[^`]*`)
-    | (?P<variable>\$[A-Za-z_]\w*)
-    | (?P<duration>(?:\d+(?:ms|[smhdwy]))+(?!\w))
-    | (?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)
-    | (?P<name>[A-Za-z_:][A-Za-z0-9_:]*)
-    | (?P<symbol>=~|!~|!=|==|>=|<=|[=(){}\[\],/*+\-<>^%@])
-    """,
-    re.VERBOSE,
-)
-
-_LABEL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-_ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'", "`": "`"}
-
 _FUNCTION_HINTS: Final = {
     "histogram_quantile": "give the histogram itself with kind: latency, like "
     "http_request_duration_seconds_bucket{$arm}",
@@ -183,75 +167,7 @@ _AGGREGATIONS: Final = frozenset(
 )
 
 
-class _Reader:
-    """The words of one query, with a place in them."""
-
-    def __init__(self, text: str) -> None:
-        self.shown = text if len(text) <= 120 else f"{text[:117]}…"
-        self._words: list[tuple[str, str]] = []
-        self._place = 0
-        if len(text) > MAXIMUM_QUERY_LENGTH:
-            raise self.error(
-                f"is longer than {MAXIMUM_QUERY_LENGTH} characters ({len(text)})",
-                "shorten it, or count the event in the service under one name",
-            )
-        position = 0
-        while position < len(text):
-            found = _TOKEN.match(text, position)
-            if found is None:
-                raise self.error(f"can't be read at `{text[position : position + 10]}`", FORMS)
-            if found.lastgroup is not None and found.lastgroup != "space":
-                self._words.append((found.lastgroup, found.group()))
-            position = found.end()
-        if not self._words:
-            raise self.error("is empty", FORMS)
-
-    def error(self, what: str, hint: str) -> InvalidDocumentError:
-        return InvalidDocumentError(f"query `{self.shown}` {what}", hint=hint)
-
-    def at_end(self) -> bool:
-        return self._place >= len(self._words)
-
-    def peek(self, ahead: int = 0) -> tuple[str, str]:
-        place = self._place + ahead
-        return self._words[place] if place < len(self._words) else ("end", "the end")
-
-    def next(self) -> tuple[str, str]:
-        word = self.peek()
-        self._place += 1
-        return word
-
-    def take(self, word: str) -> bool:
-        if self.at_end() or self.peek()[1] != word or self.peek()[0] == "string":
-            return False
-        self._place += 1
-        return True
-
-    def expect(self, word: str, hint: str = FORMS) -> None:
-        if not self.take(word):
-            raise self.error(f"has {self.peek()[1]} where {word} is needed", hint)
-
-    def expect_end(self) -> None:
-        if self.at_end():
-            return
-        word = self.peek()[1]
-        if word in ("by", "without"):
-            raise self.error(
-                f"groups its result with `{word}`",
-                f"leave `{word} (…)` out: Tidegate keeps the processes of an arm apart by itself",
-            )
-        if word in ("offset", "@"):
-            raise self.error(
-                f"looks at another time with `{word}`", "leave it out: the present is compared"
-            )
-        if word == "*":
-            raise self.error(
-                "multiplies", "leave the factor out: the tolerance carries the unit, as in 0.1pp"
-            )
-        raise self.error(f"goes on with `{word}`", FORMS)
-
-
-def _read_term(reader: _Reader) -> Selector:
+def _read_term(reader: Reader) -> Selector:
     depth = 0
     while reader.take("("):
         depth += 1
@@ -261,7 +177,7 @@ def _read_term(reader: _Reader) -> Selector:
     return selector
 
 
-def _read_bare_term(reader: _Reader) -> Selector:
+def _read_bare_term(reader: Reader) -> Selector:
     sort, word = reader.peek()
     if sort == "number":
         raise reader.error(
@@ -271,10 +187,10 @@ def _read_bare_term(reader: _Reader) -> Selector:
     following = reader.peek(1)[1]
     if sort == "name" and (following == "(" or (word == "sum" and following in ("by", "without"))):
         return _read_sum(reader)
-    return _read_selector(reader)
+    return read_selector(reader)
 
 
-def _read_sum(reader: _Reader) -> Selector:
+def _read_sum(reader: Reader) -> Selector:
     function = reader.next()[1]
     if function != "sum":
         raise reader.error(f"uses {function}()", _FUNCTION_HINTS.get(function, _why_not(function)))
@@ -287,7 +203,7 @@ def _read_sum(reader: _Reader) -> Selector:
     elif reader.peek(1)[1] == "(" and reader.peek()[0] == "name":
         raise reader.error(f"uses {inner}()", _FUNCTION_HINTS.get(inner, _why_not(inner)))
     else:
-        selector = _read_selector(reader)
+        selector = read_selector(reader)
     reader.expect(")")
     return selector
 
@@ -298,10 +214,10 @@ def _why_not(function: str) -> str:
     return FORMS
 
 
-def _read_ranged(reader: _Reader) -> Selector:
+def _read_ranged(reader: Reader) -> Selector:
     function = reader.next()[1]
     reader.expect("(")
-    selector = _read_selector(reader, ranged=True)
+    selector = read_selector(reader, ranged=True)
     reader.expect("[", f"{function} needs a window: {function}({selector}[5m])")
     sort, window = reader.next()
     if sort != "duration" and window != "$phase":
@@ -311,7 +227,8 @@ def _read_ranged(reader: _Reader) -> Selector:
     return selector
 
 
-def _read_selector(reader: _Reader, *, ranged: bool = False) -> Selector:
+def read_selector(reader: Reader, *, ranged: bool = False) -> Selector:
+    """Read one selector; *ranged* says that a window may follow it."""
     sort, metric = reader.next()
     if sort != "name":
         raise reader.error(
@@ -341,7 +258,7 @@ def _read_selector(reader: _Reader, *, ranged: bool = False) -> Selector:
     )
 
 
-def _read_variable(reader: _Reader) -> str:
+def _read_variable(reader: Reader) -> str:
     variable = reader.next()[1]
     if variable not in ("$arm", "$target"):
         raise reader.error(
@@ -350,9 +267,9 @@ def _read_variable(reader: _Reader) -> str:
     return variable
 
 
-def _read_matcher(reader: _Reader) -> Matcher:
+def _read_matcher(reader: Reader) -> Matcher:
     sort, label = reader.next()
-    if sort != "name" or not _LABEL_NAME.fullmatch(label):
+    if sort != "name" or not reader.names.fullmatch(label):
         raise reader.error(f"has {label} where a label is needed", 'write label="value"')
     if label == "__name__":
         raise reader.error(
@@ -364,42 +281,12 @@ def _read_matcher(reader: _Reader) -> Matcher:
         raise reader.error(
             f"has {quoted} where a quoted value of {label} is needed", f'write {label}="value"'
         )
-    value = _unquoted(reader, quoted)
+    value = unquoted(reader, quoted)
     match operator:
         case "=" | "!=":
             return Matcher(label=label, operator=operator, value=value)
         case "=~" | "!~":
-            _check_pattern(reader, value)
+            check_pattern(reader, value)
             return Matcher(label=label, operator=operator, value=value)
         case _:
             raise reader.error(f"has {operator} after the label {label}", "use one of = != =~ !~")
-
-
-def _unquoted(reader: _Reader, quoted: str) -> str:
-    inside = quoted[1:-1]
-    if quoted[0] == "`":
-        return inside
-
-    def replaced(found: re.Match[str]) -> str:
-        character = found.group(1)
-        if character not in _ESCAPES:
-            raise reader.error(
-                f"has the escape \\{character} in {quoted}",
-                "double the backslash, or quote the value with backticks",
-            )
-        return _ESCAPES[character]
-
-    return re.sub(r"\\(.)", replaced, inside)
-
-
-def _check_pattern(reader: _Reader, pattern: str) -> None:
-    try:
-        with warnings.catch_warnings():
-            # Python only warns where a character class means something else to it than to RE2.
-            warnings.simplefilter("error", FutureWarning)
-            re.compile(pattern, re.DOTALL)
-    except (re.error, FutureWarning) as problem:
-        raise reader.error(
-            f"has the pattern {pattern}, which can't be used: {problem}",
-            "use only what Python and RE2 both know: no \\p classes and no [[:alpha:]]",
-        ) from problem

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from tidegate.documents.incidents import incident_schema_text
 from tidegate.documents.schema import service_schema_text
 from tidegate.domain.plan.findings import Rule
 from tidegate.domain.plan.rules import GROUND_RULES, LAB_RULE, PLAN_RULES
@@ -36,6 +37,7 @@ def plan_rules_page() -> str:
 def pages() -> dict[str, str]:
     """Return every page that is made from code, by its file name below `docs/reference`."""
     return {
+        "incident.schema.json": incident_schema_text(),
         "plan-rules.md": plan_rules_page(),
         "tidegate.schema.json": service_schema_text(),
     }

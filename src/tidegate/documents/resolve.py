@@ -12,7 +12,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from tidegate.documents.alerts import resolve_alerts
 from tidegate.documents.components import has_internal_way
+from tidegate.documents.coverage import zone_complaints
+from tidegate.documents.health_model import resolve_model
 from tidegate.documents.plans import (
     BAKE_MAX_FACTOR,
     DEFAULT_PLANS,
@@ -37,7 +40,9 @@ from tidegate.documents.signals import (
 )
 from tidegate.documents.written import (
     Health,
+    ModelNode,
     ServiceFile,
+    Target,
     WrittenPlan,
 )
 from tidegate.domain.plan.model import (
@@ -72,6 +77,8 @@ class Clocks:
     no_data_halt_after: timedelta
     apply_within: timedelta
     quarantine: timedelta | None
+    warm_up: timedelta
+    stagger: timedelta
 
 
 CLOCKS: Final = Clocks(
@@ -80,6 +87,8 @@ CLOCKS: Final = Clocks(
     no_data_halt_after=timedelta(hours=2),
     apply_within=timedelta(minutes=10),
     quarantine=None,
+    warm_up=timedelta(minutes=3),
+    stagger=timedelta(minutes=10),
 )
 LAB_CLOCKS: Final = Clocks(
     tick=timedelta(seconds=1),
@@ -87,6 +96,8 @@ LAB_CLOCKS: Final = Clocks(
     no_data_halt_after=timedelta(seconds=10),
     apply_within=timedelta(seconds=20),
     quarantine=timedelta(seconds=10),
+    warm_up=timedelta(0),
+    stagger=timedelta(0),
 )
 
 
@@ -113,6 +124,9 @@ def resolve(file: ServiceFile, base_dir: Path) -> tuple[Resolution | None, list[
         targets=targets,
     )
     is_lab = all(target.environment is Environment.LAB for target in targets)
+    if health.coverage is not None:
+        zones = [one.timezone if isinstance(one, Target) else None for one in file.targets]
+        complaints.extend(zone_complaints(health.coverage.in_force(is_lab=is_lab), zones))
     name, steps = _steps(file, ground, complaints, is_lab=is_lab)
     if complaints:
         return None, complaints
@@ -183,7 +197,9 @@ def _plan(
     phases = tuple(_phase(file, one, drivers, health, proof, written) for one in expanded)
     tick = written.tick or clocks.tick
     no_data = file.health.no_data if file.health else None
+    warm_up = file.health.warm_up if file.health else None
     last_bake = phases[-1].bake if phases else timedelta(0)
+    watched = dict.fromkeys(signal.name for phase in phases for signal in phase.signals)
     return Plan(
         name=name,
         phases=phases,
@@ -194,7 +210,15 @@ def _plan(
         no_data_halt_after=no_data.halt_after if no_data else clocks.no_data_halt_after,
         apply_within=written.apply_within or clocks.apply_within,
         quarantine=written.quarantine or clocks.quarantine or max(last_bake, SHORTEST_QUARANTINE),
+        warm_up=clocks.warm_up if warm_up is None else warm_up,
+        stagger=clocks.stagger if written.stagger is None else written.stagger,
+        alerts=resolve_alerts(file.health.alerts if file.health else None),
+        health=resolve_model(_written_model(file), file.service, watched),
     )
+
+
+def _written_model(file: ServiceFile) -> dict[str, ModelNode] | None:
+    return file.health.model if file.health else None
 
 
 def _written_plan(file: ServiceFile) -> WrittenPlan:
@@ -244,6 +268,9 @@ def _phase(
         approvers=step.approvers,
         signals=tuple(signal.in_force(step.tolerances, file.prove, proof) for signal in signals),
         exercises=health.exercises if exposes_users else (),
+        coverage=health.coverage.in_force(is_lab=proof is LAB_PROOF)
+        if health.coverage and exposes_users
+        else None,
     )
 
 

@@ -16,8 +16,10 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from tidegate.documents.alerts import Alerts, alerts_document, resolve_alerts
 from tidegate.documents.canonical import canonical_json
 from tidegate.documents.components import FileSettings, Members, ProcessSettings, Text, Written
+from tidegate.documents.coverage import ResolvedCoverage, coverage_document, coverage_from
 from tidegate.documents.notation import (
     Address,
     AdminAddress,
@@ -31,9 +33,17 @@ from tidegate.documents.problems import Problem, invalid_document, path_text
 from tidegate.domain.durations import format_duration
 from tidegate.domain.plan.model import (
     ComponentSpec,
+    Counting,
+    Dependency,
+    Effect,
     ErrorBudget,
     ExerciseSpec,
+    HealthModel,
+    HealthNode,
+    Impact,
+    Limit,
     Move,
+    Noise,
     Phase,
     Plan,
     Recovery,
@@ -96,16 +106,26 @@ class _Target(Written):
 
 class _Tolerance(Written):
     value: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    unit: Literal["rate", "relative"]
+    unit: Literal["rate", "relative", "duration"]
+
+
+class _Limit(Written):
+    value: Annotated[float, Field(allow_inf_nan=False)]
+    above: bool
+    on_breach: Literal["halt", "hold", "ignore"]
 
 
 class _Signal(Written):
     name: Name
-    kind: Literal["errors", "usage", "latency"]
+    kind: Literal["errors", "usage", "latency", "traffic", "saturation", "limit"]
     gate: bool
     tolerate: _Tolerance
     source: Text
     settings: dict[str, str]
+    shadow: bool | None = None
+    limit: _Limit | None = None
+    count: Literal["requests", "users"] = "requests"
+    noise: Literal["independent", "clustered"] = "independent"
 
 
 class _Exercise(Written):
@@ -137,12 +157,24 @@ class _Phase(Written):
     approve: _Approve
     signals: list[_Signal]
     exercise: list[_Exercise]
+    coverage: ResolvedCoverage | None = None
 
 
 class _Budget(Written):
     alpha_halt: _Chance
     alpha_hold: _Chance
     beta: _Chance
+
+
+class _Need(Written):
+    node: Name
+    impact: Literal["outage", "degraded", "none"]
+
+
+class _Node(Written):
+    name: Name
+    signals: list[Name]
+    needs: Annotated[list[_Need], Field(max_length=200)]
 
 
 class _Plan(Written):
@@ -155,6 +187,10 @@ class _Plan(Written):
     quarantine: _Duration
     budget: _Budget
     phases: Annotated[list[_Phase], Field(max_length=10_000)]
+    warm_up: _Duration = timedelta(0)
+    stagger: _Duration = timedelta(0)
+    alerts: Alerts | None = None
+    health: Annotated[list[_Node], Field(max_length=10_000)] = Field(default_factory=list)
 
 
 class _Document(Written):
@@ -293,6 +329,25 @@ def _plan(plan: _Plan, service: ServiceName) -> Plan:
         no_data_halt_after=plan.no_data_halt_after,
         apply_within=plan.apply_within,
         quarantine=plan.quarantine,
+        warm_up=plan.warm_up,
+        stagger=plan.stagger,
+        alerts=resolve_alerts(plan.alerts),
+        health=_health_model(plan.health),
+    )
+
+
+def _health_model(nodes: list[_Node]) -> HealthModel:
+    return HealthModel(
+        nodes=tuple(
+            HealthNode(
+                name=node.name,
+                signals=tuple(node.signals),
+                needs=tuple(
+                    Dependency(node=need.node, impact=Impact(need.impact)) for need in node.needs
+                ),
+            )
+            for node in nodes
+        )
     )
 
 
@@ -326,6 +381,11 @@ def _phase(phase: _Phase, service: ServiceName) -> Phase:
                 ),
                 source=signal.source,
                 settings=tuple(sorted(signal.settings.items())),
+                shadow=signal.shadow is True,
+                new_in_shadow=signal.shadow is not False,
+                limit=_limit(signal.limit),
+                counting=Counting.USERS if signal.count == "users" else Counting.EVENTS,
+                noise=Noise(signal.noise),
             )
             for signal in phase.signals
         ),
@@ -338,7 +398,14 @@ def _phase(phase: _Phase, service: ServiceName) -> Phase:
             )
             for exercise in phase.exercise
         ),
+        coverage=coverage_from(phase.coverage),
     )
+
+
+def _limit(limit: _Limit | None) -> Limit | None:
+    if limit is None:
+        return None
+    return Limit(value=float(limit.value), above=limit.above, effect=Effect(limit.on_breach))
 
 
 def _plan_document(plan: Plan) -> dict[str, Any]:
@@ -356,6 +423,26 @@ def _plan_document(plan: Plan) -> dict[str, Any]:
             "beta": plan.budget.beta,
         },
         "phases": [_phase_document(phase) for phase in plan.phases],
+        **({"warm_up": format_duration(plan.warm_up)} if plan.warm_up else {}),
+        **({"stagger": format_duration(plan.stagger)} if plan.stagger else {}),
+        **alerts_document(plan.alerts),
+        **_health_document(plan.health),
+    }
+
+
+def _health_document(model: HealthModel) -> dict[str, Any]:
+    """Return the health model; nothing for an empty one, so that digests from before it stay."""
+    if not model.nodes:
+        return {}
+    return {
+        "health": [
+            {
+                "name": node.name,
+                "signals": list(node.signals),
+                "needs": [{"node": need.node, "impact": need.impact.value} for need in node.needs],
+            }
+            for node in model.nodes
+        ]
     }
 
 
@@ -386,6 +473,7 @@ def _phase_document(phase: Phase) -> dict[str, Any]:
             }
             for exercise in phase.exercises
         ],
+        **coverage_document(phase.coverage),
     }
 
 
@@ -397,7 +485,34 @@ def _signal_document(signal: SignalSpec) -> dict[str, Any]:
         "tolerate": {"value": signal.tolerance.value, "unit": signal.tolerance.unit.value},
         "source": signal.source,
         "settings": dict(signal.settings),
+        **_counting_document(signal),
+        **_shadow_document(signal),
+        **_limit_document(signal.limit),
     }
+
+
+def _counting_document(signal: SignalSpec) -> dict[str, Any]:
+    """Return how a signal counts; nothing for the default, so that digests from before it stay."""
+    written: dict[str, Any] = {}
+    if signal.counting is not Counting.EVENTS:
+        written["count"] = signal.counting.value
+    if signal.noise is not Noise.INDEPENDENT:
+        written["noise"] = signal.noise.value
+    return written
+
+
+def _shadow_document(signal: SignalSpec) -> dict[str, Any]:
+    """Return what is written of shadow: nothing where it depends on whether the signal is new."""
+    if signal.shadow or not signal.new_in_shadow:
+        return {"shadow": signal.shadow}
+    return {}
+
+
+def _limit_document(limit: Limit | None) -> dict[str, Any]:
+    if limit is None:
+        return {}
+    written = {"value": limit.value, "above": limit.above, "on_breach": limit.effect.value}
+    return {"limit": written}
 
 
 def _parsed(settings_json: str) -> Any:

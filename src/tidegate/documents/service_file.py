@@ -177,6 +177,8 @@ def _written_path(path: KeyPath, resolution: Resolution, value: Any) -> KeyPath:
             if "workload" in value:
                 return ("workload", *rest)
             return ("components", resolution.spec.components[index].name, *rest)
+        case ("plan", "warm_up"):
+            return ("health", "warm_up")
         case ("plan", "no_data_halt_after"):
             return ("health", "no_data", "halt_after")
         case _:

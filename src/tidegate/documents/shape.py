@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from tidegate.documents import unsupported
+from tidegate.documents.alerts import Alerts
 from tidegate.documents.components import (
     SUPPORTED_DRIVERS,
     TAG_PREFIX,
@@ -24,8 +25,10 @@ from tidegate.documents.components import (
 from tidegate.documents.notation import shown
 from tidegate.documents.problems import Complaint, KeyPath, path_text
 from tidegate.documents.written import (
+    Coverage,
     Exercise,
     Health,
+    ModelNode,
     NoData,
     OwnEnvoy,
     Prove,
@@ -48,6 +51,9 @@ _MODELS: Final[Mapping[tuple[str, ...], type[BaseModel]]] = {
     ("health", "signals", "*"): Signal,
     ("health", "exercise", "*"): Exercise,
     ("health", "no_data"): NoData,
+    ("health", "alerts"): Alerts,
+    ("health", "coverage"): Coverage,
+    ("health", "model", "*"): ModelNode,
     ("prove",): Prove,
     ("plan",): WrittenPlan,
     ("plan", "phases", "*"): WrittenPhase,
@@ -264,10 +270,12 @@ def _is_component(path: KeyPath) -> bool:
 
 
 def _pattern(path: KeyPath) -> tuple[str, ...]:
-    """Return *path* with `*` for items of lists and names of components."""
+    """Return *path* with `*` for items of lists, names of components and of nodes."""
     steps = ["*" if isinstance(step, int) else step for step in path]
     if len(steps) > 1 and steps[0] == "components":
         steps[1] = "*"
+    if len(steps) > 2 and steps[:2] == ["health", "model"]:
+        steps[2] = "*"
     return tuple(steps)
 
 

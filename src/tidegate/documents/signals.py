@@ -14,15 +14,27 @@ from typing import Final
 from tidegate.documents.counters import (
     DEFAULT_BAD_MATCHERS,
     DEFAULT_DURATION_METRIC,
+    DEFAULT_OTLP_BAD_MATCHERS,
+    DEFAULT_OTLP_METRIC,
     DEFAULT_REQUESTS_METRIC,
-    openmetrics_counters,
-    prometheus_counters,
+    OPENMETRICS,
+    OTLP,
+    check_labels,
+    check_settings,
     prometheus_url,
 )
+from tidegate.documents.coverage import (
+    PATH,
+    AskedCoverage,
+    asked_coverage,
+    coverage_complaints,
+)
+from tidegate.documents.limits import limit_flaws, resolve_limit
 from tidegate.documents.notation import shown
 from tidegate.documents.problems import Complaint, KeyPath, path_text
 from tidegate.documents.written import (
     CounterKeys,
+    Coverage,
     Exercise,
     Health,
     Prove,
@@ -30,7 +42,10 @@ from tidegate.documents.written import (
     Tolerances,
 )
 from tidegate.domain.plan.model import (
+    Counting,
     ExerciseSpec,
+    Limit,
+    Noise,
     SignalKind,
     SignalSpec,
     Tolerance,
@@ -39,7 +54,6 @@ from tidegate.domain.plan.model import (
 from tidegate.errors import InvalidDocumentError
 
 ENVOY: Final = "envoy"
-OPENMETRICS: Final = "openmetrics"
 DRIVERS_BEHIND_ENVOY: Final = frozenset({"process"})
 
 COUNTER_KEYS: Final = (
@@ -53,15 +67,37 @@ COUNTER_KEYS: Final = (
     "arm_label",
     "arm_value",
     "target_label",
+    "strata",
+    "aggregate",
 )
-_ONLY_PROMETHEUS: Final = ("query", "arm_label", "arm_value", "target_label")
-_ONLY_OPENMETRICS: Final = ("path",)
-
-_UNITS: Final[Mapping[SignalKind, ToleranceUnit]] = {
-    SignalKind.ERRORS: ToleranceUnit.RATE,
-    SignalKind.USAGE: ToleranceUnit.RELATIVE,
-    SignalKind.LATENCY: ToleranceUnit.RELATIVE,
+_READ_BY: Final[Mapping[str, str]] = {
+    "query": "prometheus://HOST:PORT",
+    "path": "openmetrics, or remove the key",
+    "arm_label": "prometheus://HOST:PORT or otlp",
+    "arm_value": "prometheus://HOST:PORT or otlp",
+    "target_label": "prometheus://HOST:PORT or otlp",
 }
+"""Which sources read a key that not all sources with named counters do."""
+
+_UNITS: Final[Mapping[SignalKind, tuple[ToleranceUnit, ...]]] = {
+    SignalKind.ERRORS: (ToleranceUnit.RATE,),
+    SignalKind.USAGE: (ToleranceUnit.RELATIVE,),
+    SignalKind.LATENCY: (ToleranceUnit.RELATIVE, ToleranceUnit.DURATION),
+    SignalKind.TRAFFIC: (ToleranceUnit.RELATIVE,),
+    SignalKind.SATURATION: (ToleranceUnit.RELATIVE,),
+    SignalKind.LIMIT: (ToleranceUnit.RELATIVE,),
+}
+"""The units that signals of a kind are tolerated in; the first is that of the default."""
+
+_UNIT_WORDS: Final[Mapping[ToleranceUnit, tuple[str, str]]] = {
+    ToleranceUnit.RATE: ("percentage points", "0.1pp"),
+    ToleranceUnit.RELATIVE: ("percent", "10%"),
+    ToleranceUnit.DURATION: ("milliseconds", "20ms"),
+}
+
+_NEVER_PROVEN: Final = frozenset({SignalKind.TRAFFIC, SignalKind.SATURATION})
+_NO_TOLERANCE: Final = 1.0
+"""Stands where a signal has no tolerance: a limit isn't compared, and fullness has no measure in common."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +107,7 @@ class ProofDefaults:
     errors: float
     usage: float
     latency: float
+    traffic: float
     minimum_requests: int
     alpha_halt: float = 0.01
     alpha_hold: float = 0.05
@@ -82,18 +119,29 @@ class ProofDefaults:
             SignalKind.ERRORS: self.errors,
             SignalKind.USAGE: self.usage,
             SignalKind.LATENCY: self.latency,
+            SignalKind.TRAFFIC: self.traffic,
+            SignalKind.SATURATION: _NO_TOLERANCE,
+            SignalKind.LIMIT: _NO_TOLERANCE,
         }[kind]
-        return Tolerance(value=value, unit=_UNITS[kind])
+        return Tolerance(value=value, unit=_UNITS[kind][0])
 
 
-PROOF: Final = ProofDefaults(errors=0.001, usage=0.2, latency=0.1, minimum_requests=500)
-LAB_PROOF: Final = ProofDefaults(errors=0.05, usage=0.5, latency=0.5, minimum_requests=50)
+PROOF: Final = ProofDefaults(
+    errors=0.001, usage=0.2, latency=0.1, traffic=0.25, minimum_requests=500
+)
+LAB_PROOF: Final = ProofDefaults(
+    errors=0.05, usage=0.5, latency=0.5, traffic=0.5, minimum_requests=50
+)
 """In the lab a bake takes seconds: only coarse harm can be told from chance in so few requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedSignal:
-    """A signal before a phase gives it its tolerance; `tolerate` is the signal's own, if written."""
+    """
+    A signal before a phase gives it its tolerance; `tolerate` is the signal's own, if written.
+
+    `shadow` is None where nothing is written: then it is in shadow for as long as it is new.
+    """
 
     name: str
     kind: SignalKind
@@ -101,6 +149,10 @@ class ResolvedSignal:
     tolerate: Tolerance | None
     source: str
     settings: tuple[tuple[str, str], ...]
+    shadow: bool | None = None
+    limit: Limit | None = None
+    counting: Counting = Counting.EVENTS
+    noise: Noise = Noise.INDEPENDENT
 
     def in_force(
         self, phase: Tolerances | None, prove: Prove | None, defaults: ProofDefaults
@@ -119,6 +171,11 @@ class ResolvedSignal:
             tolerance=tolerance,
             source=self.source,
             settings=self.settings,
+            shadow=self.shadow is True,
+            new_in_shadow=self.shadow is not False,
+            limit=self.limit,
+            counting=self.counting,
+            noise=self.noise,
         )
 
 
@@ -128,6 +185,7 @@ class ResolvedHealth:
 
     signals: tuple[ResolvedSignal, ...]
     exercises: tuple[ExerciseSpec, ...]
+    coverage: AskedCoverage | None = None
 
     def for_drivers(self, drivers: Sequence[str]) -> tuple[ResolvedSignal, ...]:
         """Return the signals that can see what components with *drivers* serve."""
@@ -152,8 +210,13 @@ def resolve_health(
         for index, exercise in enumerate(health.exercise)
         if (found := resolver.exercise(exercise, ("health", "exercise", index)))
     ]
+    coverage = None if health.coverage is None else resolver.coverage(health.coverage)
     return (
-        ResolvedHealth(signals=tuple(resolver.signals.values()), exercises=tuple(exercises)),
+        ResolvedHealth(
+            signals=tuple(resolver.signals.values()),
+            exercises=tuple(exercises),
+            coverage=coverage,
+        ),
         resolver.complaints,
     )
 
@@ -183,13 +246,14 @@ class _Resolver:
 
     def take_http_pack(self, path: KeyPath) -> None:
         source = self.source or ENVOY
+        requests, bad, duration = (
+            (DEFAULT_OTLP_METRIC, DEFAULT_OTLP_BAD_MATCHERS, DEFAULT_OTLP_METRIC)
+            if source == OTLP
+            else (DEFAULT_REQUESTS_METRIC, DEFAULT_BAD_MATCHERS, DEFAULT_DURATION_METRIC)
+        )
         by_name: tuple[tuple[str, SignalKind, dict[str, str]], ...] = (
-            (
-                "errors",
-                SignalKind.ERRORS,
-                {"metric": DEFAULT_REQUESTS_METRIC, "bad": DEFAULT_BAD_MATCHERS},
-            ),
-            ("latency", SignalKind.LATENCY, {"metric": DEFAULT_DURATION_METRIC}),
+            ("errors", SignalKind.ERRORS, {"metric": requests, "bad": bad}),
+            ("latency", SignalKind.LATENCY, {"metric": duration}),
         )
         for name, kind, settings in by_name:
             if name in self.signals:
@@ -210,24 +274,94 @@ class _Resolver:
             return
         self._from_pack.discard(signal.name)
         kind = SignalKind(signal.kind)
-        if signal.tolerate is not None and signal.tolerate.unit is not _UNITS[kind]:
-            units = ("percentage points", "percent", "0.1pp")
-            if kind is not SignalKind.ERRORS:
-                units = ("percent", "percentage points", "10%")
+        self._check_tolerance(signal, kind, path)
+        self._check_counting(signal, kind, path)
+        for key, what, fix in limit_flaws(
+            is_limit=kind is SignalKind.LIMIT,
+            has_limit=signal.limit is not None,
+            has_effect=signal.on_breach is not None,
+            tolerates=signal.tolerate is not None,
+            gates=signal.gate is True,
+        ):
+            self.refuse((*path, key), what, fix, on_key=key != "kind")
+        gate = _gates_by_default(kind) if signal.gate is None else signal.gate
+        if gate and kind in _NEVER_PROVEN:
             self.refuse(
-                (*path, "tolerate"),
-                f"signals of kind {kind.value} are tolerated in {units[0]}, not in {units[1]}",
-                f"write it like {units[2]}",
+                (*path, "gate"),
+                f"signals of kind {kind.value} can hold and halt, they prove nothing",
+                "remove gate",
+                on_key=True,
+            )
+        if signal.shadow and gate:
+            self.refuse(
+                (*path, "shadow"),
+                f"the gate signal {signal.name} can't be in shadow: its phases would prove nothing",
+                "add gate: false, or remove shadow",
+                on_key=True,
             )
         source, settings = self._read(signal, kind, path)
+        if kind is SignalKind.SATURATION and source == ENVOY:
+            self.refuse(
+                path,
+                f"{path_text(path)}: Envoy doesn't know how full a member is",
+                "give it a source: openmetrics or otlp with metric: NAME, or a Prometheus with query",
+            )
+        if kind is SignalKind.LIMIT and source == ENVOY:
+            self.refuse(
+                path,
+                f"{path_text(path)}: Envoy gives no number to hold against a limit",
+                "give it a source: openmetrics or otlp with metric: NAME, or a Prometheus with query",
+            )
         self.signals[signal.name] = ResolvedSignal(
             name=signal.name,
             kind=kind,
-            gate=kind is not SignalKind.LATENCY if signal.gate is None else signal.gate,
+            gate=gate,
             tolerate=signal.tolerate,
             source=source,
             settings=settings,
+            shadow=signal.shadow,
+            limit=resolve_limit(signal.limit, signal.on_breach),
+            counting=Counting.USERS if signal.count == "users" else Counting.EVENTS,
+            noise=Noise.CLUSTERED if signal.noise == "clustered" else Noise.INDEPENDENT,
         )
+
+    def _check_tolerance(self, signal: Signal, kind: SignalKind, path: KeyPath) -> None:
+        units = _UNITS[kind]
+        if signal.tolerate is None or signal.tolerate.unit in units:
+            return
+        words = " or ".join(_UNIT_WORDS[unit][0] for unit in units)
+        examples = " or ".join(_UNIT_WORDS[unit][1] for unit in units)
+        self.refuse(
+            (*path, "tolerate"),
+            f"signals of kind {kind.value} are tolerated in {words}, not in "
+            f"{_UNIT_WORDS[signal.tolerate.unit][0]}",
+            f"write it like {examples}",
+        )
+
+    def _check_counting(self, signal: Signal, kind: SignalKind, path: KeyPath) -> None:
+        """Refuse ways of counting that the kind doesn't have, or the source can't serve."""
+        for key, written in (("count", signal.count), ("noise", signal.noise)):
+            if written is not None and kind is not SignalKind.ERRORS:
+                self.refuse(
+                    (*path, key),
+                    f"`{key}` means nothing to signals of kind {kind.value}, only to errors",
+                    "remove it",
+                    on_key=True,
+                )
+                return
+        source = signal.source or self.source or ENVOY
+        if signal.count == "users" and source != ENVOY and not _names_counters(signal):
+            self.refuse(
+                (*path, "count"),
+                "which counters count users isn't said, and the default ones count requests",
+                "add bad_metric and total_metric: counters of affected users and of all users",
+            )
+        if signal.noise == "clustered" and source == ENVOY:
+            self.refuse(
+                (*path, "noise"),
+                "Envoy counts a whole version, so the baseline's members can't measure the noise",
+                "write count: users instead, or take a source that counts each member",
+            )
 
     def exercise(self, exercise: Exercise, path: KeyPath) -> ExerciseSpec | None:
         # An exercise counts events of the candidate, which is what a usage signal reads.
@@ -242,6 +376,26 @@ class _Resolver:
         return ExerciseSpec(
             name=exercise.name, minimum_count=exercise.min, source=source, settings=settings
         )
+
+    def coverage(self, written: Coverage) -> AskedCoverage:
+        # All requests of both arms, told apart by labels: what a traffic signal reads.
+        source, settings = self._read(written, SignalKind.TRAFFIC, PATH)
+        self.complaints.extend(coverage_complaints(written))
+        if source == ENVOY:
+            self.refuse(
+                PATH,
+                f"{path_text(PATH)}: Envoy can't tell one kind of use from another",
+                "give it a source: openmetrics or otlp with metric: NAME, or a Prometheus with query",
+            )
+        else:
+            self._check_labels(source, written.by)
+        return asked_coverage(written, source, settings)
+
+    def _check_labels(self, source: str, labels: Sequence[str]) -> None:
+        try:
+            check_labels(source, labels)
+        except InvalidDocumentError as exc:
+            self.refuse((*PATH, "by"), f"{path_text((*PATH, 'by'))}: {exc.message}", exc.hint)
 
     def _read(
         self, keys: CounterKeys, kind: SignalKind, path: KeyPath
@@ -260,13 +414,13 @@ class _Resolver:
         return source, tuple(sorted(settings.items()))
 
     def _check_source(self, source: str, path: KeyPath) -> bool:
-        if source in (ENVOY, OPENMETRICS):
+        if source in (ENVOY, OPENMETRICS, OTLP):
             return True
         if not source.startswith(("prometheus://", "prometheus+https://")):
             self.refuse(
                 path,
                 f"{path_text(path)}: there is no source {shown(source)}",
-                "take envoy, openmetrics, or prometheus://HOST:PORT",
+                "take envoy, openmetrics, otlp, or prometheus://HOST:PORT",
             )
             return False
         try:
@@ -277,36 +431,26 @@ class _Resolver:
         return True
 
     def _check_keys(self, source: str, settings: Mapping[str, str], path: KeyPath) -> None:
-        unfit: tuple[str, ...] = ()
-        if source == ENVOY:
-            unfit = COUNTER_KEYS
-        elif source == OPENMETRICS:
-            unfit = _ONLY_PROMETHEUS
-        else:
-            unfit = _ONLY_OPENMETRICS
-        for key in unfit:
-            if key in settings:
+        name = source if source in (ENVOY, OPENMETRICS, OTLP) else "prometheus"
+        for key in COUNTER_KEYS:
+            readers = _READ_BY.get(key, "openmetrics, or remove the key")
+            fits = name != ENVOY and (key not in _READ_BY or name in readers)
+            if key in settings and not fits:
                 self.refuse(
                     (*path, key),
                     f"{path_text((*path, key))} means nothing to source {shown(source)}",
-                    "give the signal a source that reads it: "
-                    + (
-                        "prometheus://HOST:PORT"
-                        if key in _ONLY_PROMETHEUS
-                        else "openmetrics, or remove the key"
-                    ),
+                    f"give the signal a source that reads it: {readers}",
                     on_key=True,
                 )
 
     def _check_counters(
         self, source: str, kind: SignalKind, settings: Mapping[str, str], path: KeyPath
     ) -> None:
-        check = openmetrics_counters if source == OPENMETRICS else prometheus_counters
-        if source == OPENMETRICS and "query" in settings:
+        if source in (OPENMETRICS, OTLP) and "query" in settings:
             return  # told already by `_check_keys`
         at = next((key for key in ("query", "metric", "bad_metric", "bad") if key in settings), "")
         try:
-            check(kind, settings)
+            check_settings(source, kind, settings)
         except InvalidDocumentError as exc:
             where = (*path, at) if at else path
             self.refuse(where, f"{path_text(where)}: {exc.message}", exc.hint)
@@ -319,4 +463,12 @@ def _of_kind(tolerances: Tolerances | None, kind: SignalKind) -> Tolerance | Non
         SignalKind.ERRORS: tolerances.errors,
         SignalKind.USAGE: tolerances.usage,
         SignalKind.LATENCY: tolerances.latency,
-    }[kind]
+    }.get(kind)
+
+
+def _names_counters(signal: Signal) -> bool:
+    return any((signal.query, signal.metric, signal.bad_metric))
+
+
+def _gates_by_default(kind: SignalKind) -> bool:
+    return kind in (SignalKind.ERRORS, SignalKind.USAGE)

@@ -11,7 +11,9 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from tidegate.documents.alerts import Alerts
 from tidegate.documents.components import TAG_PREFIX, Component, Members, Text, Written
+from tidegate.documents.limits import WrittenLimit
 from tidegate.documents.notation import (
     Address,
     AdminAddress,
@@ -23,7 +25,9 @@ from tidegate.documents.notation import (
     PlanName,
     Points,
     Relative,
+    Share,
     ShareOrInternal,
+    Slowdown,
 )
 
 
@@ -99,13 +103,24 @@ class CounterKeys(Written):
         default=None, description="Path of the metrics page (OpenMetrics; default /metrics)."
     )
     arm_label: Text | None = Field(
-        default=None, description="Label that tells the arms apart (Prometheus; default version)."
+        default=None,
+        description="Label that tells the arms apart (Prometheus: default version; OTLP: default "
+        "service.version).",
     )
     arm_value: Literal["version", "digest", "cluster", "members"] | None = Field(
-        default=None, description="What that label holds (Prometheus)."
+        default=None, description="What that label holds (Prometheus, OTLP)."
     )
     target_label: Text | None = Field(
-        default=None, description="Label that names the target (Prometheus; default target)."
+        default=None,
+        description="Label that names the target (Prometheus: default target; OTLP: default "
+        "deployment.environment.name).",
+    )
+    strata: Text | None = Field(
+        default=None, description="Label, as a zone, within whose values the arms are compared."
+    )
+    aggregate: Literal["max", "min", "sum", "avg"] | None = Field(
+        default=None,
+        description="What several values are as one (saturation: default sum; limit: default max).",
     )
 
 
@@ -113,13 +128,49 @@ class Signal(CounterKeys):
     """One measured series per arm and what is demanded of it."""
 
     name: Name = Field(description="Its name.")
-    kind: Literal["errors", "usage", "latency"] = Field(description="How it is judged.")
+    kind: Literal["errors", "usage", "latency", "traffic", "saturation", "limit"] = Field(
+        description="How it is judged."
+    )
+    count: Literal["requests", "users"] | None = Field(
+        default=None,
+        description="What errors are counted in; users: one user's retries count once. Default "
+        "requests.",
+    )
+    noise: Literal["independent", "clustered"] | None = Field(
+        default=None,
+        description="How errors come when nothing is wrong; clustered: in bursts, measured on at least "
+        "8 members of the baseline. Default independent.",
+    )
     tolerate: AnyTolerance | None = Field(
-        default=None, description="Most harm that is acceptable: 0.1pp (errors) or 5% (others)."
+        default=None,
+        description="Most harm that is acceptable: 0.1pp (errors), 5% (others) or 20ms (latency).",
     )
     gate: bool | None = Field(
         default=None,
         description="Whether a phase needs its proof. Default: true for errors and usage.",
+    )
+    shadow: bool | None = Field(
+        default=None,
+        description="Watched without a say. Default: until one rollout has completed with it.",
+    )
+    limit: WrittenLimit | None = Field(
+        default=None, description="The most that is allowed, or the least after a > (limit)."
+    )
+    on_breach: Literal["halt", "hold", "ignore"] | None = Field(
+        default=None, description="What crossing the limit does to a rollout. Default: halt."
+    )
+
+
+class ModelNode(Written):
+    """One part of the service, or something it needs."""
+
+    signals: Annotated[list[Name], Field(max_length=50)] = Field(
+        default_factory=list, description="The signals that tell its state."
+    )
+    needs: Annotated[dict[Name, Literal["outage", "degraded", "none"]], Field(max_length=200)] = (
+        Field(
+            default_factory=dict, description="What it needs, and what the lack of that does to it."
+        )
     )
 
 
@@ -128,6 +179,37 @@ class Exercise(CounterKeys):
 
     name: Name = Field(description="Its name.")
     min: int = Field(ge=1, description="Calls of the candidate before a phase may pass.")
+
+
+class Coverage(CounterKeys):
+    """Which kinds of use a phase must have seen before it may pass."""
+
+    by: Annotated[list[Text], Field(min_length=1, max_length=8)] = Field(
+        description="Labels whose values make a kind of use: region, client, feature path."
+    )
+    smallest_cell: Share = Field(
+        default=10, description="Kinds with less of the use than this don't count. Default 0.1%."
+    )
+    smallest_failure: Share = Field(
+        default=100,
+        description="Share of one kind's uses whose failing must be seen. Default 1%: 300 uses.",
+    )
+    share: Share = Field(
+        default=9_900, description="Share of the use that must be of covered kinds. Default 99%."
+    )
+    unseen: Share = Field(
+        default=100, description="Most of the use that may be of kinds never seen. Default 1%."
+    )
+    busy_hours: int | None = Field(
+        default=None,
+        ge=0,
+        le=24,
+        description="Local busy hours that each time zone must have had. Default 2, in a lab 0.",
+    )
+    timezone_label: Text | None = Field(
+        default=None,
+        description="Which of `by` holds the user's IANA time zone. Default: the target's zone.",
+    )
 
 
 class NoData(Written):
@@ -145,7 +227,7 @@ class Health(Written):
     """What is measured to find harm."""
 
     source: Text | None = Field(
-        default=None, description="envoy, openmetrics, or prometheus://host:port."
+        default=None, description="envoy, openmetrics, otlp, or prometheus://host:port."
     )
     signals: Annotated[list[SignalEntry], Field(min_length=1, max_length=50)] = Field(
         default=["http"], description="Packs and single signals."
@@ -154,6 +236,19 @@ class Health(Written):
         default_factory=list, description="Calls that must have happened before a phase may pass."
     )
     no_data: NoData | None = Field(default=None, description="What happens without data.")
+    warm_up: Duration | None = Field(
+        default=None,
+        description="Begin of each phase in which only gross harm counts. Default 3m, in a lab 0s.",
+    )
+    alerts: Alerts | None = Field(
+        default=None, description="Alerts from outside, and what they do to a rollout."
+    )
+    coverage: Coverage | None = Field(
+        default=None, description="Which kinds of use a phase must have seen before it may pass."
+    )
+    model: Annotated[dict[Name, ModelNode], Field(min_length=1, max_length=200)] | None = Field(
+        default=None, description="The parts of the service and what each needs, by name."
+    )
 
 
 class Tolerances(Written):
@@ -161,7 +256,7 @@ class Tolerances(Written):
 
     errors: Points | None = Field(default=None, description="More failing requests.")
     usage: Relative | None = Field(default=None, description="Less usage.")
-    latency: Relative | None = Field(default=None, description="Slower answers.")
+    latency: Slowdown | None = Field(default=None, description="Slower answers.")
     min_requests: int | None = Field(
         default=None, ge=0, le=1_000_000_000, description="Requests that a phase must have seen."
     )
@@ -238,6 +333,10 @@ class WrittenPlan(Written):
     )
     quarantine: Duration | None = Field(
         default=None, description="How long the old version stays warm afterwards."
+    )
+    stagger: Duration | None = Field(
+        default=None,
+        description="Time between rises of services that need one another. Default 10m, in a lab 0s.",
     )
 
 

@@ -81,6 +81,8 @@ class Shop:
         began = time.perf_counter()
         await asyncio.sleep(self._latency_seconds())
         response = self._serve(request)
+        if request.path in self.metrics.visits:
+            self.metrics.visits[request.path] += 1
         self.metrics.answered(response.status, time.perf_counter() - began)
         return response
 

@@ -5,8 +5,13 @@ Written by hand and not by a client library, so that a member of the lab starts 
 and a request costs two additions.
 """
 
+import os
 from bisect import bisect_left
+from pathlib import Path
 from typing import Final
+
+_STATM: Final = Path("/proc/self/statm")
+_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 
 CONTENT_TYPE: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
@@ -41,6 +46,7 @@ class ShopMetrics:
         # Shown from the beginning, so that "no error yet" and "can't tell" look different.
         self.requests = {200: 0, 404: 0, 405: 0, 500: 0}
         self.orders = 0
+        self.visits = {"/": 0, "/order": 0}
         self._buckets = [0] * (len(DURATION_BOUNDS_SECONDS) + 1)
         self._duration_sum = 0.0
 
@@ -59,6 +65,9 @@ class ShopMetrics:
             "# HELP demo_orders Orders that were really placed.",
             "# TYPE demo_orders counter",
             f"demo_orders_total {self.orders}",
+            "# HELP demo_visits Answered requests by the page that was asked for.",
+            "# TYPE demo_visits counter",
+            *(f'demo_visits_total{{page="{page}"}} {n}' for page, n in self.visits.items()),
             "# HELP demo_request_duration_seconds How long requests took to answer.",
             "# TYPE demo_request_duration_seconds histogram",
             "# UNIT demo_request_duration_seconds seconds",
@@ -67,6 +76,10 @@ class ShopMetrics:
             "# TYPE process_start_time_seconds gauge",
             "# UNIT process_start_time_seconds seconds",
             f"process_start_time_seconds {self._started:.3f}",
+            "# HELP process_resident_memory_bytes Memory that this process holds.",
+            "# TYPE process_resident_memory_bytes gauge",
+            "# UNIT process_resident_memory_bytes bytes",
+            f"process_resident_memory_bytes {_resident_bytes()}",
             "# HELP demo_version The version that this process serves.",
             "# TYPE demo_version info",
             f'demo_version_info{{version="{_escaped(self._version)}"}} 1',
@@ -85,6 +98,10 @@ class ShopMetrics:
         lines.append(f"{name}_count {at_or_below}")
         lines.append(f"{name}_sum {self._duration_sum:.6f}")
         return lines
+
+
+def _resident_bytes() -> int:
+    return int(_STATM.read_text(encoding="ascii").split()[1]) * _PAGE_BYTES
 
 
 def _escaped(value: str) -> str:

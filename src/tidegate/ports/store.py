@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from tidegate.domain.plan.traffic import TrafficHour
 from tidegate.domain.quantities import (
     Generation,
     Placement,
@@ -23,6 +24,7 @@ from tidegate.domain.quantities import (
     TargetName,
     Version,
 )
+from tidegate.domain.rollout.alarms import Alarm, AlarmId
 from tidegate.domain.rollout.model import Rollout
 
 
@@ -100,6 +102,17 @@ class StoredTick:
 
     number: int
     tick_json: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidencePoint:
+    """What was known of a rollout at one moment, for charts. `numbers_json` is the meter's own."""
+
+    rollout_id: RolloutId
+    attempt: int
+    at: datetime
+    phase_index: int
+    numbers_json: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,6 +245,51 @@ class Transaction(Protocol):
         self, rollout_id: RolloutId, attempt: int, *, through: int | None = None
     ) -> Sequence[StoredTick]:
         """Return the ticks of an attempt in order, up to number *through*."""
+        ...
+
+    # charts and traffic
+    def add_evidence_point(self, point: EvidencePoint) -> None:
+        """Add a point to the charts of a rollout. No other of it may have the same instant."""
+        ...
+
+    def evidence_points(
+        self, rollout_id: RolloutId, *, since: datetime, limit: int
+    ) -> Sequence[EvidencePoint]:
+        """Return the points of a rollout later than *since*, oldest first, at most *limit*."""
+        ...
+
+    def add_traffic(self, service: ServiceName, hours: Sequence[TrafficHour]) -> None:
+        """
+        Add what was seen of a service's traffic to its hours, made when they aren't there yet.
+
+        Requests and watched time add up. Of the people of an hour the greatest count stays, because
+        each count is of the same people so far.
+        """
+        ...
+
+    def traffic(self, service: ServiceName, *, since: datetime) -> Sequence[TrafficHour]:
+        """Return the hours of a service's traffic from *since* on, by target and time."""
+        ...
+
+    # alarms
+    def put_alarm(self, alarm: Alarm) -> None:
+        """Add an alarm, or replace the one with its id."""
+        ...
+
+    def alarm(self, alarm_id: AlarmId) -> Alarm:
+        """Return one alarm. Raises NotFoundError."""
+        ...
+
+    def latest_alarm(self, source: str, fingerprint: str) -> Alarm | None:
+        """Return the newest alarm that *source* calls *fingerprint*, active or not."""
+        ...
+
+    def active_alarms(self) -> Sequence[Alarm]:
+        """Return every alarm that isn't resolved, oldest first."""
+        ...
+
+    def alarms(self, *, limit: int = 100) -> Sequence[Alarm]:
+        """Return alarms, newest first."""
         ...
 
     # last known good

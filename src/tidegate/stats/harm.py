@@ -83,6 +83,7 @@ def update(
     candidate_share: npt.ArrayLike,
     *,
     starting: npt.ArrayLike = False,
+    margin: npt.ArrayLike | None = None,
 ) -> HarmState:
     """
     Return the state after one tick.
@@ -98,18 +99,26 @@ def update(
             strictly between 0 and 1; one number or the same shape.
         starting: True where a phase or an hour begins with this tick: a further part of the stake
             starts betting. One flag or shape ``(streams,)``.
+        margin: The null ratio of this tick, chosen before it, one or per stream; None: that of the
+            state. While a phase warms up, for instance, 2: only gross harm counts. The alternatives
+            are multiples of it. Each tick's factor is held to its own null, so what's tested over
+            all is "in every tick within the margin of that tick".
 
     Raises:
-        ValueError: a count is negative, NaN or above its total; a share isn't inside (0, 1).
+        ValueError: a count is negative, NaN or above its total; a share isn't inside (0, 1);
+            *margin* isn't positive.
 
     Complexity: O(grid x streams x strata) time.
     """
     ticks = strata(candidate_events, total_events, candidate_share, state.streams)
+    null_ratio = state.null_ratio
+    if margin is not None:
+        null_ratio = arrays.per_stream("margin", arrays.positive("margin", margin), state.streams)
     begun, restarts = mixture.restart(state.log_started, state.restarts, state.ratios, starting)
     return HarmState(
         ratios=state.ratios,
         null_ratio=state.null_ratio,
-        log_started=multiply(begun, state.ratios, state.null_ratio, ticks),
+        log_started=multiply(begun, state.ratios, null_ratio, ticks),
         restarts=restarts,
     )
 

@@ -58,7 +58,24 @@ def restart(
     log_started: Floats, restarts: Floats, ratios: Floats, starting: npt.ArrayLike
 ) -> tuple[Floats, Floats]:
     """
+    Start the next part of the stake in the streams where *starting* is true, spread over *ratios*.
+
+    Returns and raises as `restart_weighted`.
+    """
+    return restart_weighted(log_started, restarts, log_weights(ratios), starting)
+
+
+def restart_weighted(
+    log_started: Floats, restarts: Floats, weights: Floats, starting: npt.ArrayLike
+) -> tuple[Floats, Floats]:
+    """
     Start the next part of the stake in the streams where *starting* is true.
+
+    Args:
+        log_started: Log of stake x likelihood ratio, shape ``(bets, streams)``, in nats.
+        restarts: How often a part was started anew, shape ``(streams,)``.
+        weights: Log weight of each bet, shape ``(bets,)``; their exponentials sum to 1.
+        starting: One flag or one per stream.
 
     Returns:
         New ``(log_started, restarts)``; other streams keep their numbers to the bit.
@@ -78,7 +95,7 @@ def restart(
     stakes = math.log(1.0 - START_STAKE) - np.log(number) - np.log(number + 1.0)
     begun = log_started.copy()
     begun[:, columns] = np.logaddexp(
-        np.ascontiguousarray(log_started[:, columns]), log_weights(ratios)[:, None] + stakes
+        np.ascontiguousarray(log_started[:, columns]), weights[:, None] + stakes
     )
     counted = restarts.copy()
     counted[columns] = number
@@ -91,10 +108,15 @@ def log_value(log_started: Floats, restarts: Floats) -> Floats:
     value = np.empty(streams)
     for begin in range(0, streams, CHUNK_STREAMS):
         part = slice(begin, begin + CHUNK_STREAMS)
-        # After j restarts 1/2 * (1 - 1/(j + 1)) of the second half is out: 1/2 / (j + 1) is left.
-        cash = math.log(1.0 - START_STAKE) - np.log(restarts[part] + 1.0)
-        value[part] = log_sum([*log_started[:, part], cash])
+        value[part] = log_sum([*log_started[:, part], log_cash(restarts[part])])
     return value
+
+
+def log_cash(restarts: Floats) -> Floats:
+    """Return the log of what hasn't started yet, shape ``(streams,)``."""
+    # After j restarts 1/2 * (1 - 1/(j + 1)) of the second half is out: 1/2 / (j + 1) is left.
+    cash: Floats = math.log(1.0 - START_STAKE) - np.log(restarts + 1.0)
+    return cash
 
 
 def log_sum(rows: list[Floats]) -> Floats:

@@ -12,10 +12,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
+from tidegate.domain.plan.traffic import TrafficHour
 from tidegate.domain.quantities import Generation, Placement, RolloutId, ServiceName, TargetName
+from tidegate.domain.rollout.alarms import Alarm, AlarmId
 from tidegate.domain.rollout.machine import WATCHED, State
 from tidegate.domain.rollout.model import Rollout
 from tidegate.ports.store import (
+    EvidencePoint,
     LastKnownGood,
     LedgerEntry,
     NewEntry,
@@ -31,6 +34,7 @@ from tidegate.store.refusals import (
     already_good,
     already_there,
     moved_on,
+    no_such_alarm,
     no_such_entry,
     no_such_rollout,
     target_taken,
@@ -53,6 +57,11 @@ class _Kept:
     outbox: list[OutboxMessage] = field(default_factory=list)
     evidence: dict[RolloutId, StoredEvidence] = field(default_factory=dict)
     ticks: dict[tuple[RolloutId, int], dict[int, StoredTick]] = field(default_factory=dict)
+    points: dict[RolloutId, tuple[EvidencePoint, ...]] = field(default_factory=dict)
+    traffic: dict[tuple[ServiceName, TargetName, datetime], TrafficHour] = field(
+        default_factory=dict
+    )
+    alarms: dict[AlarmId, Alarm] = field(default_factory=dict)
     good: dict[Placement, tuple[LastKnownGood, ...]] = field(default_factory=dict)
     remembered: dict[str, Remembered] = field(default_factory=dict)
 
@@ -229,6 +238,68 @@ class MemoryTransaction:
             if through is None or number <= through
         ]
 
+    # charts and traffic
+
+    def add_evidence_point(self, point: EvidencePoint) -> None:
+        """Add a point to the charts of a rollout."""
+        before = self._kept.points.get(point.rollout_id, ())
+        self._put(self._kept.points, point.rollout_id, (*before, point))
+
+    def evidence_points(
+        self, rollout_id: RolloutId, *, since: datetime, limit: int
+    ) -> Sequence[EvidencePoint]:
+        """Return the points of a rollout after *since*, oldest first."""
+        points = self._kept.points.get(rollout_id, ())
+        later = [point for point in points if point.at > since]
+        return sorted(later, key=lambda point: point.at)[:limit]
+
+    def add_traffic(self, service: ServiceName, hours: Sequence[TrafficHour]) -> None:
+        """Add what was seen of a service's traffic to its hours; see the port."""
+        for one in hours:
+            key = (service, one.target, one.hour)
+            before = self._kept.traffic.get(key)
+            self._put(self._kept.traffic, key, one if before is None else _together(before, one))
+
+    def traffic(self, service: ServiceName, *, since: datetime) -> Sequence[TrafficHour]:
+        """Return the hours of a service's traffic from *since* on, by target and time."""
+        found = [
+            one
+            for (of_service, _, hour), one in self._kept.traffic.items()
+            if of_service == service and hour >= since
+        ]
+        return sorted(found, key=lambda one: (one.target, one.hour))
+
+    # alarms
+
+    def put_alarm(self, alarm: Alarm) -> None:
+        """Add or replace an alarm."""
+        self._put(self._kept.alarms, alarm.id, alarm)
+
+    def alarm(self, alarm_id: AlarmId) -> Alarm:
+        """Return one alarm; see the port."""
+        alarm = self._kept.alarms.get(alarm_id)
+        if alarm is None:
+            raise no_such_alarm(alarm_id)
+        return alarm
+
+    def latest_alarm(self, source: str, fingerprint: str) -> Alarm | None:
+        """Return the newest alarm that *source* calls *fingerprint*."""
+        same = [
+            alarm
+            for alarm in self._kept.alarms.values()
+            if (alarm.source, alarm.fingerprint) == (source, fingerprint)
+        ]
+        return max(same, key=_alarm_age, default=None)
+
+    def active_alarms(self) -> Sequence[Alarm]:
+        """Return every alarm that isn't resolved, oldest first."""
+        active = [alarm for alarm in self._kept.alarms.values() if alarm.is_active]
+        return sorted(active, key=_alarm_age)
+
+    def alarms(self, *, limit: int = 100) -> Sequence[Alarm]:
+        """Return alarms, newest first."""
+        return sorted(self._kept.alarms.values(), key=_alarm_age, reverse=True)[:limit]
+
     # last known good
 
     def add_last_known_good(self, good: LastKnownGood) -> None:
@@ -295,6 +366,21 @@ class MemoryStore:
             except BaseException:
                 transaction.undo()
                 raise
+
+
+def _together(before: TrafficHour, more: TrafficHour) -> TrafficHour:
+    counts = [people for people in (before.people, more.people) if people is not None]
+    return replace(
+        before,
+        watched=before.watched + more.watched,
+        requests=before.requests + more.requests,
+        bad=before.bad + more.bad,
+        people=max(counts, default=None),
+    )
+
+
+def _alarm_age(alarm: Alarm) -> tuple[datetime, AlarmId]:
+    return alarm.raised_at, alarm.id
 
 
 def _age(rollout: Rollout) -> tuple[datetime, RolloutId]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tidegate.domain.quantities import RolloutId, ServiceName, TargetName
+from tidegate.domain.rollout.alarms import AlarmId
 from tidegate.domain.rollout.model import Rollout
 from tidegate.errors import ActiveRolloutError, NotFoundError, StateMovedError
 from tidegate.ports.store import LastKnownGood
@@ -31,6 +32,13 @@ def no_such_entry(number: int) -> NotFoundError:
     """Return the error for a number that the ledger hasn't come to."""
     return NotFoundError(
         f"the ledger has no entry {number}", hint="Entries count from 1 without gaps."
+    )
+
+
+def no_such_alarm(alarm_id: AlarmId) -> NotFoundError:
+    """Return the error for an id that no alarm has."""
+    return NotFoundError(
+        f"there is no alarm {alarm_id!r}", hint="`tidegate alarm list --all` lists what there is."
     )
 
 

@@ -11,6 +11,8 @@ from contextlib import contextmanager, nullcontext
 
 from sqlalchemy import Engine
 
+from tidegate.store.alarm_rows import AlarmRows
+from tidegate.store.chart_rows import ChartRows
 from tidegate.store.engines import begin, errors_translated
 from tidegate.store.evidence_rows import EvidenceRows
 from tidegate.store.ledger_rows import LedgerRows
@@ -20,7 +22,7 @@ from tidegate.store.service_rows import ServiceRows
 from tidegate.store.turn import Turn
 
 
-class SqlTransaction(RolloutRows, LedgerRows, EvidenceRows, ServiceRows):
+class SqlTransaction(RolloutRows, LedgerRows, EvidenceRows, ChartRows, AlarmRows, ServiceRows):
     """One transaction of the database, with all that the port's `Transaction` can do."""
 
 

@@ -181,6 +181,50 @@ tick_segments: Final = Table(
     Column("compressed", LargeBinary, nullable=False),
 )
 
+evidence_points: Final = Table(
+    "evidence_points",
+    metadata,
+    Column("rollout_id", Words, primary_key=True),
+    Column("at", Instant, primary_key=True),
+    Column("attempt", Integer, nullable=False),
+    Column("phase", Integer, nullable=False),
+    Column("numbers_json", Text, nullable=False),
+)
+
+traffic_hours: Final = Table(
+    "traffic_hours",
+    metadata,
+    Column("service", Words, primary_key=True),
+    Column("target", Words, primary_key=True),
+    Column("hour", Instant, primary_key=True),
+    Column("watched_ms", BigInteger, nullable=False),
+    Column("requests", BigInteger, nullable=False),
+    Column("bad", BigInteger, nullable=False),
+    Column("people", BigInteger),
+)
+
+alarms: Final = Table(
+    "alarms",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("service", Words),
+    Column("target", Words),
+    Column("summary", Text, nullable=False),
+    Column("source", Words, nullable=False),
+    Column("fingerprint", Words, nullable=False),
+    Column("labels_json", Text, nullable=False),
+    Column("raised_at", Instant, nullable=False),
+    Column("raised_by", Text, nullable=False),
+    Column("resolved_at", Instant),
+    Column("resolved_by", Text),
+    Column("resolution", Text, nullable=False),
+    Index(None, "source", "fingerprint"),
+    Index(None, "resolved_at"),
+    Index(None, "raised_at"),
+)
+
 last_known_good: Final = Table(
     "last_known_good",
     metadata,

@@ -32,6 +32,7 @@ from tidegate.domain.quantities import (
     TargetName,
     Version,
 )
+from tidegate.domain.rollout.alarms import Alarm, AlarmId, AlarmKind, Severity
 from tidegate.domain.rollout.machine import FINAL, State
 from tidegate.domain.rollout.model import ReasonCode, Rollout, WaitingOn, WhoCanAct
 
@@ -112,6 +113,24 @@ def a_plan(
         quarantine=timedelta(hours=24),
     )
     return replace(plan, **changes)
+
+
+def an_alarm(alarm_id: str = "a-1", **changes: Any) -> Alarm:
+    """Return an active page alert for `shop` that began at `START`, with *changes* to its fields."""
+    alarm = Alarm(
+        id=AlarmId(alarm_id),
+        kind=AlarmKind.ALERT,
+        severity=Severity.PAGE,
+        service=ServiceName("shop"),
+        target=None,
+        summary="orders fail",
+        source="alertmanager",
+        fingerprint="f-1",
+        labels=(("alertname", "OrdersFail"),),
+        raised_at=START,
+        raised_by="alertmanager",
+    )
+    return replace(alarm, **changes)
 
 
 def a_rollout(

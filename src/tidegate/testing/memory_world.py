@@ -8,6 +8,7 @@ as a runner would. The same calls give the same rollouts.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from tidegate.domain.rollout.model import Rollout
 from tidegate.drivers.clock.memory import MemoryClock
 from tidegate.drivers.component.memory import MemoryComponent
 from tidegate.drivers.signals.memory import MemorySignals
+from tidegate.ports.signals import LIMIT_SERIES
 from tidegate.store.memory import MemoryStore
 from tidegate.usecases.outside import Outside
 from tidegate.usecases.start import start_rollout
@@ -64,6 +66,7 @@ class MemoryWorld:
 
     Attributes:
         woken: Every rollout that somebody asked to have stepped, in order.
+        limits: The value of each signal of kind limit, by name, measured anew with every tick.
     """
 
     lab_allowed: bool = True
@@ -72,6 +75,7 @@ class MemoryWorld:
     component: MemoryComponent = field(default_factory=MemoryComponent)
     signals: MemorySignals = field(default_factory=MemorySignals)
     woken: list[RolloutId] = field(default_factory=list)
+    limits: dict[str, float] = field(default_factory=dict)
     outside: Outside = field(init=False)
     _work: EngineWork = field(init=False)
     _counts: dict[tuple[Placement, Arm], tuple[int, int]] = field(default_factory=dict)
@@ -82,7 +86,7 @@ class MemoryWorld:
             store=self.store,
             clock=self.clock,
             components={"process": self.component, "file": self.component},
-            signals={"envoy": self.signals},
+            signals=dict.fromkeys(("envoy", "openmetrics", "prometheus"), self.signals),
             wake=self.woken.append,
             lab_allowed=self.lab_allowed,
         )
@@ -173,9 +177,18 @@ class MemoryWorld:
                 ),
             )
 
+            for name, value in self.limits.items():
+                self.signals.put(placement, name, a_limit_reading(self.clock.now(), value))
+
     def _series(self, placement: Placement, arm: Arm) -> SeriesCounts:
         total, bad = self._counts[placement, arm]
         return SeriesCounts(total=float(total), bad=float(bad))
+
+
+def a_limit_reading(at: datetime, value: float) -> Reading:
+    """Return what a source gives for a limit that stands at *value*."""
+    series = {LIMIT_SERIES: SeriesCounts(total=0.0, gauge=value)}
+    return Reading(at=at, arms={Arm.CANDIDATE: series})
 
 
 def _one_of(states: frozenset[State]) -> Callable[[Rollout], bool]:

@@ -2,44 +2,63 @@
 From stored ticks to evidence: the fold that the watch runs forward and a replay runs again.
 
 `absorb` is pure and takes nothing but the plan, the state before and one tick. Ticks are stored, so
-evidence can be made again from nothing, to the last bit. Quality is judged here too: what makes a
-signal's data unusable is a fact about ticks, not an opinion of the moment.
+evidence can be made again from nothing, to the last bit. What becomes of a single signal is in
+`signal_states`.
 """
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from tidegate.domain.health.evidence import Evidence, ExerciseEvidence, SignalEvidence
+from tidegate.domain.health import coverage
+from tidegate.domain.health.coverage import CellCount, CoverageState
+from tidegate.domain.health.evidence import (
+    Evidence,
+    ExerciseEvidence,
+    SignalEvidence,
+    is_binding,
+)
 from tidegate.domain.health.readings import Quality
-from tidegate.domain.plan.model import Phase, Plan, SignalKind, SignalSpec
+from tidegate.domain.health.signal_health import sick_dependency
+from tidegate.domain.health.trouble import Suspect, Trouble
+from tidegate.domain.plan.model import (
+    Counting,
+    Phase,
+    Plan,
+    SignalKind,
+    SignalSpec,
+    ToleranceUnit,
+)
+from tidegate.domain.quantities import FULL_WEIGHT_BPS
 from tidegate.stats.combine import global_log_e_value
-from tidegate.usecases import sequential
-from tidegate.usecases.sequential import Stratum, Tests
+from tidegate.usecases import common_trouble, sequential
+from tidegate.usecases.common_trouble import CommonState
+from tidegate.usecases.coverage import coverage_evidence
+from tidegate.usecases.sequential import Entry, Tests
+from tidegate.usecases.signal_states import (
+    SignalInput,
+    SignalState,
+    after_tick,
+    begin_signal,
+    signal_evidence,
+    with_proof_anew,
+)
 
-SILENCE_EXPECTED_REQUESTS = 5.0
-"""A candidate that got nothing while five requests were due is silent: chance does that in 0.7 %."""
+__all__ = [
+    "CONFIDENCE_SHOWN",
+    "EvidenceState",
+    "ExerciseInput",
+    "SignalInput",
+    "SignalState",
+    "TickRecord",
+    "absorb",
+    "replay",
+    "ruled_out",
+    "summarise",
+]
 
-SPLIT_EXPECTED_REQUESTS = 100.0
-"""The share of requests is compared once a hundred were due, so that chance alone can't halve it."""
-
-SPLIT_FACTOR = 2.0
-"""A share off by more than this isn't the split that was asked for, however users differ."""
-
-HOUR = timedelta(hours=1)
 CONFIDENCE_SHOWN = 0.05
 """Bounds for people are shown at 95 %."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignalInput:
-    """What one tick brought for one signal. Strata are empty where the quality isn't good."""
-
-    signal: str
-    strata: tuple[Stratum, ...]
-    quality: Quality
-    note: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +75,9 @@ class TickRecord:
     One look of the watch at one rollout: all that the fold may depend on besides the plan.
 
     `counting` is whether the bake's clock runs (it doesn't while the rollout is held or waits).
-    `phase_began_at` tells a phase that is baked a second time from the first.
+    `phase_began_at` tells a phase that is baked a second time from the first. `cells` are what the tick
+    saw of each kind of use, where coverage is asked for. `suspects` are the other changes that may be
+    behind trouble of both arms, as they were weighed at this tick.
     """
 
     at: datetime
@@ -65,26 +86,8 @@ class TickRecord:
     counting: bool
     inputs: tuple[SignalInput, ...]
     exercises: tuple[ExerciseInput, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignalState:
-    """One signal's tests and its data's quality. Totals are those of the phase."""
-
-    spec: SignalSpec
-    tests: Tests
-    quality: Quality
-    note: str
-    quality_since: datetime
-    concurrent: bool
-    candidate_total: int = 0
-    candidate_bad: int = 0
-    baseline_total: int = 0
-    baseline_bad: int = 0
-    due_since_candidate: float = 0.0
-    split_due: float = 0.0
-    split_got: int = 0
-    split_is_wrong: bool = False
+    cells: tuple[CellCount, ...] = ()
+    suspects: tuple[Suspect, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +102,9 @@ class EvidenceState:
     last_hour: int
     signals: tuple[SignalState, ...]
     exercises: tuple[tuple[str, int], ...]
+    coverage: CoverageState | None = None
+    common: CommonState | None = None
+    suspects: tuple[Suspect, ...] = ()
 
 
 def absorb(
@@ -109,20 +115,29 @@ def absorb(
 
     A tick that isn't later than the last one was absorbed before or came late: it changes nothing.
     """
-    prepared: list[tuple[EvidenceState, TickRecord, bool]] = []
-    for plan, state, tick in batch:
-        prepared.append(_prepare(plan, state, tick))
-    work: list[tuple[Tests, SignalSpec, tuple[Stratum, ...], bool]] = []
-    for state, tick, starting in prepared:
+    prepared = [_prepare(plan, state, tick) for plan, state, tick in batch]
+    work: list[Entry] = []
+    for state, tick, starting, warm in prepared:
         inputs = {given.signal: given for given in tick.inputs}
+        requests = _requests(state, inputs)
         for signal in state.signals:
             given = inputs.get(signal.spec.name)
             strata = given.strata if given is not None and state.last_at < tick.at else ()
-            work.append((signal.tests, signal.spec, strata, starting))
+            work.append(
+                Entry(
+                    tests=signal.tests,
+                    spec=signal.spec,
+                    strata=strata,
+                    starting=starting,
+                    warm=warm,
+                    requests=requests,
+                    troubled=_is_troubled(state.common),
+                )
+            )
     updated = iter(sequential.update_all(work))
     return [
-        _conclude(plan, state, tick, [next(updated) for _ in state.signals])
-        for (plan, _, _), (state, tick, _) in zip(batch, prepared, strict=True)
+        _conclude(plan, state, tick, [next(updated) for _ in state.signals], warm=warm)
+        for (plan, _, _), (state, tick, _, warm) in zip(batch, prepared, strict=True)
     ]
 
 
@@ -137,10 +152,11 @@ def replay(plan: Plan, ticks: Sequence[TickRecord]) -> EvidenceState | None:
 def summarise(plan: Plan, state: EvidenceState, *, attempt: int) -> Evidence:
     """Return what *state* proves, in the domain's words."""
     phase = plan.phases[state.phase_index]
-    signals = tuple(_signal_evidence(phase, signal) for signal in state.signals)
+    signals = tuple(signal_evidence(phase, signal) for signal in state.signals)
+    heard = [(signal.log_e_harm, signal.weight) for signal in signals if signal.weight > 0.0]
     overall = 0.0
-    if signals:
-        values, weights = [s.log_e_harm for s in signals], [s.weight for s in signals]
+    if heard:
+        values, weights = zip(*heard, strict=True)
         overall = float(global_log_e_value(values, weights))
     return Evidence(
         attempt=attempt,
@@ -159,6 +175,11 @@ def summarise(plan: Plan, state: EvidenceState, *, attempt: int) -> Evidence:
             )
             for spec in phase.exercises
         ),
+        warming=_is_warm(plan, state),
+        coverage=coverage_evidence(phase.coverage, state.coverage)
+        if phase.coverage is not None and state.coverage is not None
+        else None,
+        trouble=_trouble(plan, state, signals, attempt),
     )
 
 
@@ -169,7 +190,7 @@ def ruled_out(state: EvidenceState) -> dict[str, float | None]:
     Apart from `summarise` because people look at it far less often than the watch ticks.
     """
     return {
-        signal.spec.name: sequential.ruled_out(signal.tests, alpha=CONFIDENCE_SHOWN)
+        signal.spec.name: sequential.ruled_out(signal.tests, signal.spec, alpha=CONFIDENCE_SHOWN)
         for signal in state.signals
     }
 
@@ -179,175 +200,161 @@ def ruled_out(state: EvidenceState) -> dict[str, float | None]:
 
 def _prepare(
     plan: Plan, state: EvidenceState | None, tick: TickRecord
-) -> tuple[EvidenceState, TickRecord, bool]:
-    """Begin the attempt, the phase or the hour that this tick belongs to."""
+) -> tuple[EvidenceState, TickRecord, bool, bool]:
+    """Begin the attempt, phase or hour that this tick belongs to; return whether one began, and if warm."""
     if state is not None and tick.at <= state.last_at:
-        return state, tick, False
+        return state, tick, False, False
     phase = plan.phases[tick.phase_index]
     hour = int(tick.at.timestamp() // 3600)
+    starting = True
     if state is None:
-        return _begin(phase, tick, hour, known={}), tick, False
-    began = tick.phase_index != state.phase_index or tick.phase_began_at != state.phase_began_at
-    if began:
-        known = {signal.spec.name: signal.tests for signal in state.signals}
-        fresh = _begin(phase, tick, hour, known=known)
-        return replace(fresh, ticks=state.ticks), tick, True
-    if hour != state.last_hour:
-        return replace(state, last_hour=hour), tick, True
-    return state, tick, False
+        state, starting = _begin(phase, tick, hour, before=None), False
+    elif (tick.phase_index, tick.phase_began_at) != (state.phase_index, state.phase_began_at):
+        state = _begin(phase, tick, hour, before=state)
+    elif hour != state.last_hour:
+        state = replace(state, last_hour=hour)
+    else:
+        starting = False
+    return state, tick, starting, _is_warm(plan, state)
+
+
+def _is_warm(plan: Plan, state: EvidenceState) -> bool:
+    """Return whether the tick after *state* still begins in the phase's warm-up."""
+    return state.last_at < state.phase_began_at + plan.warm_up
+
+
+def _requests(
+    state: EvidenceState, inputs: Mapping[str, SignalInput]
+) -> dict[tuple[str, str], tuple[int, int]]:
+    """Return how many requests each arm served where, for signals that don't count them themselves."""
+    for signal in state.signals:
+        kind, given = signal.spec.kind, inputs.get(signal.spec.name)
+        counts_requests = signal.spec.counting is Counting.EVENTS and kind is SignalKind.ERRORS
+        if given is not None and (counts_requests or kind is SignalKind.TRAFFIC):
+            return {
+                (stratum.placement, stratum.group): (
+                    stratum.candidate.total,
+                    stratum.baseline.total,
+                )
+                for stratum in given.strata
+            }
+    return {}
 
 
 def _begin(
-    phase: Phase,
-    tick: TickRecord,
-    hour: int,
-    *,
-    known: dict[str, Tests],
+    phase: Phase, tick: TickRecord, hour: int, *, before: EvidenceState | None
 ) -> EvidenceState:
+    known = {} if before is None else {signal.spec.name: signal for signal in before.signals}
+    seen = None if before is None else before.coverage
     return EvidenceState(
-        ticks=0,
+        ticks=0 if before is None else before.ticks,
         phase_index=tick.phase_index,
         phase_began_at=tick.phase_began_at,
         last_at=tick.phase_began_at,
         baked_for=timedelta(0),
         last_hour=hour,
         signals=tuple(
-            SignalState(
-                spec=spec,
-                tests=sequential.begin_phase(known[spec.name], spec)
-                if spec.name in known
-                else sequential.begin(spec),
-                quality=Quality.MISSING,
-                note="no data yet",
-                quality_since=tick.phase_began_at,
-                concurrent=phase.has_concurrent_baseline,
-            )
+            begin_signal(phase, spec, tick.phase_began_at, known.get(spec.name))
             for spec in phase.signals
             if phase.exposes_users
         ),
         exercises=tuple((spec.name, 0) for spec in phase.exercises),
+        coverage=coverage.begin_phase(seen) if phase.coverage is not None else seen,
+        common=None if before is None else before.common,
     )
 
 
 def _conclude(
-    plan: Plan, state: EvidenceState, tick: TickRecord, tests: list[Tests]
+    plan: Plan, state: EvidenceState, tick: TickRecord, tests: list[Tests], *, warm: bool
 ) -> EvidenceState:
     if tick.at <= state.last_at:
         return state
     inputs = {given.signal: given for given in tick.inputs}
     signals = tuple(
-        _after_tick(replace(signal, tests=after), inputs.get(signal.spec.name), tick.at)
+        after_tick(
+            signal,
+            after,
+            inputs.get(signal.spec.name),
+            tick.at,
+            budget=plan.budget,
+            warm=warm,
+        )
         for signal, after in zip(state.signals, tests, strict=True)
     )
     # Longer than a tick may last means that nobody looked: that time isn't baked.
     passed = min(tick.at - state.last_at, plan.stale_after)
-    good = all(signal.quality is Quality.GOOD for signal in signals)
+    good = all(signal.quality is Quality.GOOD for signal in signals if is_binding(signal.spec))
+    common = _common(state, inputs, tick.at, passed)
+    troubled = _is_troubled(state.common)
+    if troubled and not _is_troubled(common):
+        signals = tuple(map(with_proof_anew, signals))
+    proves = good and not warm and not troubled
+    baked = passed if tick.counting and proves else timedelta(0)
     counts = dict(state.exercises)
     for exercise in tick.exercises:
         if exercise.name in counts:
             counts[exercise.name] += exercise.count
-    return replace(
+    after = replace(
         state,
         ticks=state.ticks + 1,
         last_at=tick.at,
-        baked_for=state.baked_for + (passed if tick.counting and good else timedelta(0)),
+        baked_for=state.baked_for + baked,
         signals=signals,
         exercises=tuple(counts.items()),
+        common=common,
+        suspects=tick.suspects,
+    )
+    if plan.phases[state.phase_index].coverage is None or state.coverage is None:
+        return after
+    seen = coverage.fold(state.coverage, tick.cells, looked=passed, baked=baked)
+    return replace(after, coverage=seen)
+
+
+def _is_troubled(common: CommonState | None) -> bool:
+    return common is not None and common.since is not None
+
+
+def _watched_for_trouble(state: EvidenceState) -> SignalSpec | None:
+    """Return the errors signal whose baseline tells of trouble: the first that counts requests."""
+    for signal in state.signals:
+        spec = signal.spec
+        if spec.kind is SignalKind.ERRORS and spec.counting is Counting.EVENTS and not spec.shadow:
+            return spec
+    return None
+
+
+def _common(
+    state: EvidenceState, inputs: Mapping[str, SignalInput], at: datetime, passed: timedelta
+) -> CommonState | None:
+    spec = _watched_for_trouble(state)
+    given = None if spec is None else inputs.get(spec.name)
+    if spec is None or given is None or given.quality is not Quality.GOOD:
+        return state.common
+    beside = [one.baseline for one in given.strata if one.weight_bps < FULL_WEIGHT_BPS]
+    return common_trouble.absorb(
+        state.common or common_trouble.begin(),
+        at=at,
+        passed=passed,
+        bad=sum(arm.bad for arm in beside),
+        total=sum(arm.total for arm in beside),
+        tolerance=spec.tolerance.value if spec.tolerance.unit is ToleranceUnit.RATE else 0.0,
     )
 
 
-def _after_tick(signal: SignalState, given: SignalInput | None, at: datetime) -> SignalState:
-    if given is None:
-        return _with_quality(signal, Quality.MISSING, "the watch brought nothing for it", at)
-    if given.quality is not Quality.GOOD:
-        return _with_quality(signal, given.quality, given.note, at)
-    signal = _count(signal, given.strata)
-    quality, note = _traffic_quality(signal)
-    return _with_quality(signal, quality, note, at)
-
-
-def _with_quality(signal: SignalState, quality: Quality, note: str, at: datetime) -> SignalState:
-    since = signal.quality_since if quality is signal.quality else at
-    return replace(signal, quality=quality, note=note, quality_since=since)
-
-
-def _count(signal: SignalState, strata: tuple[Stratum, ...]) -> SignalState:
-    candidate_total = sum(stratum.candidate.total for stratum in strata)
-    baseline_total = sum(stratum.baseline.total for stratum in strata)
-    candidate_bad = sum(stratum.candidate.bad for stratum in strata)
-    baseline_bad = sum(stratum.baseline.bad for stratum in strata)
-    if signal.spec.kind is SignalKind.LATENCY and signal.tests.edge is not None:
-        slow, edge = sequential.slower_than, signal.tests.edge
-        candidate_bad = sum(slow(edge, s.bounds, s.candidate.buckets) for s in strata)
-        baseline_bad = sum(slow(edge, s.bounds, s.baseline.buckets) for s in strata)
-    signal = replace(
-        signal,
-        candidate_total=signal.candidate_total + candidate_total,
-        candidate_bad=signal.candidate_bad + candidate_bad,
-        baseline_total=signal.baseline_total + baseline_total,
-        baseline_bad=signal.baseline_bad + baseline_bad,
+def _trouble(
+    plan: Plan, state: EvidenceState, signals: Sequence[SignalEvidence], attempt: int
+) -> Trouble | None:
+    spec = _watched_for_trouble(state)
+    if spec is None or state.common is None or state.common.since is None:
+        return None
+    rate, usual = common_trouble.rates(state.common)
+    return Trouble(
+        since=state.common.since,
+        signal=spec.name,
+        rate=rate,
+        usual_rate=usual,
+        suspects=(
+            *sick_dependency(plan, plan.phases[state.phase_index], signals, attempt),
+            *state.suspects,
+        ),
     )
-    return _count_split(signal, strata) if signal.spec.kind is SignalKind.ERRORS else signal
-
-
-def _count_split(signal: SignalState, strata: tuple[Stratum, ...]) -> SignalState:
-    """Keep account of how many requests were due to the candidate and how many it got."""
-    beside = [stratum for stratum in strata if stratum.weight_bps < 10_000]
-    got = sum(stratum.candidate.total for stratum in beside)
-    due = sum(
-        (stratum.candidate.total + stratum.baseline.total) * stratum.weight_bps / 10_000
-        for stratum in beside
-    )
-    alone = sum(s.candidate.total for s in strata if s.weight_bps == 10_000)
-    split_due, split_got = signal.split_due + due, signal.split_got + got
-    wrong = signal.split_is_wrong
-    if split_due >= SPLIT_EXPECTED_REQUESTS:
-        wrong = not split_due / SPLIT_FACTOR <= split_got <= split_due * SPLIT_FACTOR
-        split_due, split_got = 0.0, 0
-    return replace(
-        signal,
-        due_since_candidate=0.0 if got or alone else signal.due_since_candidate + due,
-        split_due=split_due,
-        split_got=split_got,
-        split_is_wrong=wrong,
-    )
-
-
-def _traffic_quality(signal: SignalState) -> tuple[Quality, str]:
-    if signal.due_since_candidate >= SILENCE_EXPECTED_REQUESTS:
-        due = math.floor(signal.due_since_candidate)
-        return Quality.SILENT, f"the candidate got nothing while {due} requests were due to it"
-    if signal.split_is_wrong:
-        return Quality.WRONG_SPLIT, "the candidate's share of requests isn't what was asked for"
-    return Quality.GOOD, ""
-
-
-# --- words for the domain --------------------------------------------------------------------
-
-
-def _signal_evidence(phase: Phase, signal: SignalState) -> SignalEvidence:
-    tests = signal.tests
-    return SignalEvidence(
-        signal=signal.spec.name,
-        kind=signal.spec.kind,
-        gate=signal.spec.gate,
-        weight=_weight(phase, signal.spec),
-        tolerance=signal.spec.tolerance,
-        concurrent=signal.concurrent,
-        log_e_harm=sequential.log_e_harm(tests),
-        log_e_safe=sequential.log_e_safe(tests),
-        quality=signal.quality,
-        quality_note=signal.note,
-        quality_since=signal.quality_since,
-        candidate_total=signal.candidate_total,
-        candidate_bad=signal.candidate_bad,
-        baseline_total=signal.baseline_total,
-        baseline_bad=signal.baseline_bad,
-    )
-
-
-def _weight(phase: Phase, spec: SignalSpec) -> float:
-    """Half of the halting budget goes to gate signals in equal parts, half to the others."""
-    alike = sum(1 for other in phase.signals if other.gate is spec.gate)
-    only_one_sort = alike == len(phase.signals)
-    return 1.0 / alike if only_one_sort else 0.5 / alike

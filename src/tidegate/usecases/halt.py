@@ -22,15 +22,22 @@ from tidegate.usecases.withdraw import (
 )
 
 STILL = frozenset({State.HALTED, State.RECOVERING})
+_EVENTS = {HaltCause.ALARM: Event.ALARM_RAISED}
 
 
 async def halt_rollout(
-    outside: Outside, rollout_id: RolloutId, *, actor: str, reason: str
+    outside: Outside,
+    rollout_id: RolloutId,
+    *,
+    actor: str,
+    reason: str,
+    cause: HaltCause = HaltCause.PERSON,
 ) -> Rollout:
     """
     Stop a rollout and withdraw its candidate, at once.
 
-    A target that can't be reached is withdrawn by the next steps, until it was seen to be.
+    A target that can't be reached is withdrawn by the next steps, until it was seen to be. *cause* is
+    a person's word, or an alarm.
 
     Raises:
         NotFoundError: there is no such rollout.
@@ -42,7 +49,7 @@ async def halt_rollout(
         if rollout.is_final or rollout.is_return:
             return rollout
         try:
-            return await _halt_once(outside, rollout, actor=actor, reason=reason)
+            return await _halt_once(outside, rollout, actor=actor, reason=reason, cause=cause)
         except OvertakenError:
             # A step recorded a rise meanwhile: the stop has to come after it.
             continue
@@ -52,7 +59,9 @@ async def halt_rollout(
     )
 
 
-async def _halt_once(outside: Outside, rollout: Rollout, *, actor: str, reason: str) -> Rollout:
+async def _halt_once(
+    outside: Outside, rollout: Rollout, *, actor: str, reason: str, cause: HaltCause
+) -> Rollout:
     issued, unreached = await withdraw(outside, rollout, placements_of_interest(rollout))
     now = outside.clock.now()
 
@@ -60,12 +69,10 @@ async def _halt_once(outside: Outside, rollout: Rollout, *, actor: str, reason: 
         if before.is_final or before.state in STILL:
             return replace(before, generations=with_generations(before, issued))
         generations = stopped_below(before, issued)
-        after = before.moved(Event.HALTED_BY_PERSON, at=now)
+        after = before.moved(_EVENTS.get(cause, Event.HALTED_BY_PERSON), at=now)
         return replace(
             after,
-            halt=Halt(
-                cause=HaltCause.PERSON, because=reason or "no reason given", by=actor, at=now
-            ),
+            halt=Halt(cause=cause, because=reason or "no reason given", by=actor, at=now),
             generations=generations,
             waiting_on=WaitingOn(
                 reason=ReasonCode.WITHDRAWING,

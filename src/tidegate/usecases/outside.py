@@ -6,15 +6,16 @@ the same code.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tidegate.domain.quantities import Exposure, Placement, RolloutId, ServiceName, Version
 from tidegate.domain.rollout.model import Rollout
 from tidegate.errors import NotFoundError, RefusedError
 from tidegate.ports.clock import Clock
 from tidegate.ports.component import Assignment, ComponentDriver
-from tidegate.ports.signals import Audience, SignalSource
+from tidegate.ports.signals import Audience, MetricsIntake, SignalSource
 from tidegate.ports.store import Store
+from tidegate.ports.traffic_history import TrafficHistory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +26,8 @@ class Outside:
     `components` is by driver name, `signals` by the scheme of a source (`envoy`, `prometheus`).
     `wake` hints the runner that a rollout should be stepped. `lab_allowed` is a setting of the
     server: no author of a document can mark production's rules away by calling a target a lab.
-    `audience` counts people where a proxy can tell them apart.
+    `audience` counts people where a proxy can tell them apart. `histories`, by the scheme of a source,
+    know past traffic, for forecasts. `intake` keeps metrics that are sent here.
     """
 
     store: Store
@@ -35,6 +37,8 @@ class Outside:
     wake: Callable[[RolloutId], None]
     lab_allowed: bool
     audience: Audience | None = None
+    intake: MetricsIntake | None = None
+    histories: Mapping[str, TrafficHistory] = field(default_factory=dict)
 
     def component(self, rollout: Rollout, placement: Placement) -> ComponentDriver:
         """Return the driver that moves *placement*. Raises RefusedError when it isn't there."""

@@ -5,6 +5,7 @@ Every change of a rollout goes through `record_decision` or `record_command`; no
 """
 
 import json
+from datetime import datetime
 
 from tidegate.documents.records import to_json
 from tidegate.domain.rollout.decisions import Decision, Observation
@@ -67,12 +68,24 @@ def record_command(
 
 
 def note_command(
-    transaction: Transaction, before: Rollout, after: Rollout, *, actor: str, verb: str, reason: str
+    transaction: Transaction,
+    before: Rollout,
+    after: Rollout,
+    *,
+    actor: str,
+    verb: str,
+    reason: str,
+    at: datetime | None = None,
 ) -> None:
-    """Write the ledger entry and outbox message of a command whose rollout is saved already."""
+    """
+    Write the ledger entry and outbox message of a command whose rollout is saved already.
+
+    *at* is when it was said, for a command that leaves the rollout as it was.
+    """
+    moved_at = after.state_since if after.state is not before.state else after.created_at
     entry = transaction.append(
         NewEntry(
-            at=after.state_since if after.state is not before.state else after.created_at,
+            at=at or moved_at,
             rollout_id=after.id,
             service=after.service,
             actor=actor,

@@ -35,6 +35,8 @@ from tidegate.domain.rollout.model import ReasonCode, Rollout, WaitingOn, WhoCan
 from tidegate.errors import InvalidRequestError, RefusedError
 from tidegate.ports.component import Applied
 from tidegate.ports.store import ServiceRecord, Transaction
+from tidegate.usecases.forecast_findings import refuse_unprovable
+from tidegate.usecases.new_signals import begin_in_shadow, with_shadows
 from tidegate.usecases.outside import Outside
 from tidegate.usecases.record import note_command
 from tidegate.usecases.withdraw import issue, with_generations
@@ -48,7 +50,8 @@ class Proposal:
     """
     What a start would do: the resolved service with its plan, the change, and what it replaces.
 
-    `in_force` is the generation that each target was seen to follow.
+    `in_force` is the generation that each target was seen to follow, `shadowed` the signals that begin
+    in shadow because they are new.
     """
 
     spec: ServiceSpec
@@ -58,6 +61,7 @@ class Proposal:
     baselines: tuple[tuple[Placement, Version], ...]
     in_force: tuple[tuple[TargetName, Generation], ...]
     is_install: bool
+    shadowed: tuple[str, ...] = ()
 
 
 async def propose(
@@ -98,14 +102,18 @@ async def propose(
             f"{spec.name} serves {names} already",
             hint="there is nothing to do; see what it serves with `tidegate status`",
         )
+    with outside.store.begin(read_only=True) as transaction:
+        shadowed = begin_in_shadow(transaction, spec.name, plan)
+    plan = with_shadows(plan, shadowed)
     return Proposal(
         spec=replace(spec, plan=plan),
         change=change,
         plan=plan,
-        plan_hash=plan_hash(resolved, change),
+        plan_hash=plan_hash(resolved, change, shadowed=shadowed),
         baselines=baselines,
         in_force=_in_force(observed),
         is_install=is_install,
+        shadowed=shadowed,
     )
 
 
@@ -121,7 +129,8 @@ async def start_rollout(
     Record a new rollout and set it going.
 
     Raises:
-        RefusedError: as `propose`; or *expected_plan_hash* isn't the hash any more.
+        RefusedError: as `propose`; *expected_plan_hash* isn't the hash any more; or a gate can't be
+            proven with the traffic that is known.
         ActiveRolloutError: the service has an active rollout on one of the targets.
     """
     proposal = await propose(outside, resolved, versions)
@@ -130,6 +139,7 @@ async def start_rollout(
             f"the plan is {proposal.plan_hash} now, not {expected_plan_hash}",
             hint="tidegate.yaml or the versions changed since the plan was made: plan again",
         )
+    await refuse_unprovable(outside, proposal.spec, proposal.plan, is_install=proposal.is_install)
     now = outside.clock.now()
     with outside.store.begin() as transaction:
         transaction.put_service(

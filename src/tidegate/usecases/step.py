@@ -28,12 +28,15 @@ from tidegate.domain.rollout.model import (
     WaitingOn,
     WhoCanAct,
 )
+from tidegate.domain.rollout.stagger import Neighbour
 from tidegate.errors import StaleGenerationError, TidegateError
 from tidegate.ports.runner import Turn
-from tidegate.ports.store import LastKnownGood, StoredEvidence
+from tidegate.ports.store import LastKnownGood, StoredEvidence, Transaction
+from tidegate.usecases.alarms import alarms_for
 from tidegate.usecases.observe import observe
 from tidegate.usecases.outside import Outside, assignment
 from tidegate.usecases.record import ENGINE, record_decision
+from tidegate.usecases.watch_blame import neighbour
 from tidegate.usecases.withdraw import issue, with_generations, withdraw
 
 POLL: Final = timedelta(milliseconds=250)
@@ -49,6 +52,7 @@ _HALT_EVENT: Final = {
     HaltCause.PERSON: Event.HALTED_BY_PERSON,
     HaltCause.NO_DATA: Event.GAVE_UP_WAITING,
     HaltCause.NOT_APPLIED: Event.GAVE_UP_WAITING,
+    HaltCause.ALARM: Event.ALARM_RAISED,
 }
 
 
@@ -85,18 +89,33 @@ async def step(outside: Outside, rollout_id: RolloutId) -> Turn:
     with outside.store.begin(read_only=True) as transaction:
         rollout = transaction.rollout(rollout_id)
         stored = transaction.evidence(rollout_id)
+        alarms = alarms_for(transaction, rollout)
+        neighbours = _neighbours(transaction, rollout)
     if rollout.is_final and (rollout.state is not State.COMPLETED or rollout.settled):
         return Turn(rollout_id=rollout_id, due_at=None, watch=False)
     seen = Observation(
         rollout=rollout,
         placements=await observe(outside, rollout),
         evidence=evidence_of(stored),
+        alarms=alarms,
+        neighbours=neighbours,
         # Read last: what was observed is never younger than the time it is judged at.
         now=outside.clock.now(),
     )
     decision = decide(seen)
     after = await _carry_out(_Scene(outside=outside, seen=seen, decision=decision))
     return turn(after, seen.now)
+
+
+def _neighbours(transaction: Transaction, rollout: Rollout) -> tuple[Neighbour, ...]:
+    """Return who else exposes something, where it matters: while exposure waits to be raised."""
+    if rollout.state is not State.WAITING or not rollout.plan.stagger:
+        return ()
+    return tuple(
+        found
+        for other in transaction.watched()
+        if other.id != rollout.id and (found := neighbour(other)) is not None
+    )
 
 
 def evidence_of(stored: StoredEvidence | None) -> Evidence:
@@ -145,7 +164,7 @@ async def _carry_out(scene: _Scene) -> Rollout:
             )
         case rules.Pause():
             held = scene.rollout.moved(Event.PUT_ON_HOLD, at=scene.now)
-            return _record(scene, replace(held, waiting_on=decision.waiting_on))
+            return _record(scene, held.waiting(decision.waiting_on))
         case rules.Unpause():
             baking = scene.rollout.moved(Event.HOLD_ENDED, at=scene.now)
             waiting_on = _waiting(ReasonCode.MORE_EVIDENCE, decision.because)
@@ -188,7 +207,7 @@ def _keep_waiting(scene: _Scene, waiting_on: WaitingOn) -> Rollout:
     before = scene.rollout.waiting_on
     if (before.reason, before.who_can_act) == (waiting_on.reason, waiting_on.who_can_act):
         return replace(scene.rollout, waiting_on=waiting_on)
-    return _record(scene, replace(scene.rollout, waiting_on=waiting_on))
+    return _record(scene, scene.rollout.waiting(waiting_on))
 
 
 def _waiting(reason: ReasonCode, detail: str, *, until: datetime | None = None) -> WaitingOn:

@@ -11,7 +11,7 @@ meanwhile wins over ours.
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -19,20 +19,20 @@ import structlog
 
 from tidegate.documents.records import from_json, to_json
 from tidegate.domain.health.evidence import Verdict, judge
-from tidegate.domain.health.readings import Gap, Quality, Reading, Tick, difference
-from tidegate.domain.plan.model import ExerciseSpec, Phase, Plan, SignalKind, SignalSpec
-from tidegate.domain.quantities import FULL_WEIGHT_BPS, Arm, Exposure, Placement, RolloutId
+from tidegate.domain.plan.model import Phase, Plan, SignalKind
+from tidegate.domain.quantities import Arm, Placement, RolloutId
 from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import Rollout
-from tidegate.domain.rollout.seen import certified_before, phase_in_force
+from tidegate.domain.rollout.seen import certified_before, is_suspected, phase_in_force
 from tidegate.errors import NotFoundError, SignalSourceError, TidegateError
 from tidegate.ports.component import ArmLabels
 from tidegate.ports.signals import SignalQuery
 from tidegate.ports.store import StoredEvidence, StoredTick, Transaction
 from tidegate.telemetry import events
+from tidegate.usecases.blame import Blame, Exposing
+from tidegate.usecases.charts import note_tick
 from tidegate.usecases.evidence import (
     EvidenceState,
-    ExerciseInput,
     SignalInput,
     TickRecord,
     absorb,
@@ -40,7 +40,9 @@ from tidegate.usecases.evidence import (
 )
 from tidegate.usecases.evidence_records import from_lists, to_lists
 from tidegate.usecases.outside import Outside
-from tidegate.usecases.sequential import Stratum
+from tidegate.usecases.watch_blame import exposing, measure
+from tidegate.usecases.watch_queries import Asked, exposed_placements, queries
+from tidegate.usecases.watch_ticks import Answer, Readings
 
 log = structlog.get_logger("tidegate.watch")
 
@@ -49,6 +51,9 @@ READ_WITHIN_SECONDS: Final = 5.0
 
 ROWS_AT_ONCE: Final = 50
 """Rollouts whose ticks are stored in one transaction, so that a halt waits for few of them."""
+
+_BY_SHARE: Final = frozenset({SignalKind.USAGE, SignalKind.TRAFFIC})
+"""Kinds whose counts are tested against the share of exposure that each arm was given."""
 
 LABELS_TICKS: Final = 30
 """How many ticks the names of an arm's members are believed before they are asked for again."""
@@ -59,7 +64,7 @@ class _Memory:
     """What is kept of one rollout between ticks; made anew when its phase changes."""
 
     phase_key: tuple[int, int, datetime]
-    readings: dict[tuple[str, Placement], Reading] = field(default_factory=dict)
+    readings: Readings = field(default_factory=Readings)
     labels: dict[Placement, Mapping[Arm, ArmLabels]] = field(default_factory=dict)
     labels_age: int = 0
     state: EvidenceState | None = None
@@ -69,12 +74,12 @@ class _Memory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Look:
-    """One rollout in this tick: its phase, its queries (signals first, then exercises)."""
+    """One rollout in this tick: its phase and what is asked for it."""
 
     rollout: Rollout
     phase: Phase
     memory: _Memory
-    queries: tuple[tuple[SignalSpec | ExerciseSpec, SignalQuery], ...]
+    asked: tuple[Asked, ...]
 
 
 class Watch:
@@ -83,6 +88,8 @@ class Watch:
     def __init__(self, outside: Outside) -> None:
         self._outside = outside
         self._memories: dict[RolloutId, _Memory] = {}
+        self._blame = Blame()
+        self._exposing: tuple[Exposing, ...] = ()
 
     async def look(self, rollout_ids: Sequence[RolloutId]) -> Sequence[RolloutId]:
         """
@@ -99,12 +106,15 @@ class Watch:
         readings = await self._read(looks)
         at = self._outside.clock.now()
         ticks = [self._tick(look, readings[index], at) for index, look in enumerate(looks)]
+        ticks = self._with_suspects(looks, ticks, at)
         return self._store(looks, ticks)
 
     def _due(self, rollout_ids: Sequence[RolloutId], now: datetime) -> list[tuple[Rollout, Phase]]:
         wanted = set(rollout_ids)
         with self._outside.store.begin(read_only=True) as transaction:
-            watched = [r for r in transaction.watched() if r.id in wanted]
+            every = transaction.watched()
+        self._exposing = tuple(found for r in every if (found := exposing(r)) is not None)
+        watched = [rollout for rollout in every if rollout.id in wanted]
         alive = {rollout.id for rollout in watched}
         for gone in wanted - alive:
             self._memories.pop(gone, None)
@@ -133,7 +143,10 @@ class Watch:
                 memory.labels[placement] = await self._labels(rollout, placement)
         memory.labels_age += 1
         return _Look(
-            rollout=rollout, phase=phase, memory=memory, queries=_queries(rollout, phase, memory)
+            rollout=rollout,
+            phase=phase,
+            memory=memory,
+            asked=queries(rollout, phase, memory.labels),
         )
 
     def _remember(self, rollout: Rollout, phase: Phase) -> _Memory:
@@ -157,14 +170,14 @@ class Watch:
             return {}
         return applied.arms
 
-    async def _read(self, looks: Sequence[_Look]) -> list[list[Reading | SignalSourceError | None]]:
+    async def _read(self, looks: Sequence[_Look]) -> list[list[Answer]]:
         """Return the readings of each look's queries; one call per source serves all looks."""
         by_source: dict[str, list[tuple[int, int, SignalQuery]]] = {}
-        answers: list[list[Reading | SignalSourceError | None]] = []
+        answers: list[list[Answer]] = []
         for index, look in enumerate(looks):
-            answers.append([None] * len(look.queries))
-            for place, (_, query) in enumerate(look.queries):
-                by_source.setdefault(query.source, []).append((index, place, query))
+            answers.append([None] * len(look.asked))
+            for place, one in enumerate(look.asked):
+                by_source.setdefault(one.query.source, []).append((index, place, one.query))
         await asyncio.gather(
             *(self._read_source(source, asked, answers) for source, asked in by_source.items())
         )
@@ -174,9 +187,9 @@ class Watch:
         self,
         source: str,
         asked: Sequence[tuple[int, int, SignalQuery]],
-        answers: list[list[Reading | SignalSourceError | None]],
+        answers: list[list[Answer]],
     ) -> None:
-        got: Sequence[Reading | SignalSourceError | None]
+        got: Sequence[Answer]
         try:
             driver = self._outside.source(source)
             async with asyncio.timeout(READ_WITHIN_SECONDS):
@@ -193,65 +206,44 @@ class Watch:
         for (index, place, _), reading in zip(asked, got, strict=True):
             answers[index][place] = reading
 
-    # --- from readings to ticks ----------------------------------------------------------------
-
-    def _tick(
-        self, look: _Look, readings: Sequence[Reading | SignalSourceError | None], at: datetime
-    ) -> TickRecord:
-        parts: dict[str, list[Stratum | Gap | None]] = {
-            spec.name: [] for spec in look.phase.signals if look.phase.exposes_users
-        }
-        counts = {spec.name: 0 for spec in look.phase.exercises}
-        for (spec, query), reading in zip(look.queries, readings, strict=True):
-            part = self._part(look, query, reading, at)
-            if isinstance(spec, ExerciseSpec):
-                if isinstance(part, Stratum):
-                    counts[spec.name] += part.candidate.total
-            else:
-                parts[spec.name].append(part)
+    def _tick(self, look: _Look, answers: Sequence[Answer], at: datetime) -> TickRecord:
+        memory, phase = look.memory, look.phase
+        gathered = memory.readings.gather(
+            look.asked,
+            answers,
+            at=at,
+            stale_after=look.rollout.plan.stale_after,
+            signals=phase.signals if phase.exposes_users else (),
+            exercises=phase.exercises,
+        )
+        if memory.readings.lost:
+            memory.labels_age = 0
         return TickRecord(
             at=at,
-            phase_index=look.memory.phase_key[1],
+            phase_index=memory.phase_key[1],
             phase_began_at=look.rollout.phase_since,
             counting=look.rollout.state is State.BAKING,
-            inputs=tuple(_input(name, found) for name, found in parts.items()),
-            exercises=tuple(ExerciseInput(name=n, count=c) for n, c in counts.items()),
+            inputs=_without_shares(gathered.inputs, phase)
+            if look.rollout.state is State.APPLYING
+            else gathered.inputs,
+            exercises=gathered.exercises,
+            cells=gathered.cells,
         )
 
-    def _part(
-        self,
-        look: _Look,
-        query: SignalQuery,
-        reading: Reading | SignalSourceError | None,
-        at: datetime,
-    ) -> Stratum | Gap | None:
-        """Return one placement's stratum, why there is none, or None when nothing new is known yet."""
-        if isinstance(reading, SignalSourceError):
-            return Gap(quality=Quality.MISSING, why=reading.message)
-        if reading is None:
-            # The members may have other names by now.
-            look.memory.labels_age = 0
-            return Gap(quality=Quality.MISSING, why=f"{query.source} has nothing for it")
-        key = (query.signal, query.placement)
-        previous = look.memory.readings.get(key)
-        if at - reading.at > look.rollout.plan.stale_after:
-            return Gap(quality=Quality.STALE, why=f"last measured at {reading.at.isoformat()}")
-        if reading.at - at > look.rollout.plan.stale_after:
-            # Kept, it would make every honest reading after it look old, and silence look good.
-            return Gap(
-                quality=Quality.CONTRADICTORY, why=f"measured at {reading.at.isoformat()}, later"
-            )
-        if previous is not None and reading.at <= previous.at:
-            return None
-        look.memory.readings[key] = reading
-        if previous is None:
-            return None
-        weight_bps = exposed_placements(look.rollout, look.phase)[query.placement].weight_bps
-        needs_baseline = weight_bps < FULL_WEIGHT_BPS and not query.signal.startswith(EXERCISE)
-        found = difference(previous, reading, needs_baseline=needs_baseline)
-        if isinstance(found, Gap):
-            return found
-        return _stratum(query.placement, weight_bps, found)
+    def _with_suspects(
+        self, looks: Sequence[_Look], ticks: Sequence[TickRecord], at: datetime
+    ) -> list[TickRecord]:
+        """Return *ticks* with who else may be behind what each rollout's service suffers from."""
+        measured = [
+            found
+            for look, tick in zip(looks, ticks, strict=True)
+            if (found := measure(look.rollout, look.phase, tick)) is not None
+        ]
+        suspects = self._blame.look(measured, self._exposing, at)
+        return [
+            replace(tick, suspects=suspects.get(look.rollout.id, ()))
+            for look, tick in zip(looks, ticks, strict=True)
+        ]
 
     # --- storing -------------------------------------------------------------------------------
 
@@ -293,6 +285,7 @@ class Watch:
             ),
             [StoredTick(number=state.ticks, tick_json=to_json(tick))],
         )
+        note_tick(transaction, rollout, tick, before=memory.state, after=state, evidence=evidence)
         memory.state = state
         judgement = judge(
             evidence,
@@ -300,6 +293,7 @@ class Watch:
             budget=rollout.plan.budget,
             attempt=rollout.attempt,
             carried=certified_before(rollout),
+            was_suspect=is_suspected(rollout),
         )
         verdict, last = judgement.verdict, memory.last_verdict
         memory.last_verdict = verdict
@@ -342,18 +336,22 @@ def _absorb_alone(
         return None
 
 
+def _without_shares(inputs: Sequence[SignalInput], phase: Phase) -> tuple[SignalInput, ...]:
+    """
+    Return *inputs* without the counts of signals that are tested against the share of exposure.
+
+    While a later phase is applied each target has the old share or the new one, and which isn't known
+    by the tick. What compares the arms' own rates goes on.
+    """
+    kinds = {spec.name: spec.kind for spec in phase.signals}
+    return tuple(
+        replace(given, strata=()) if kinds.get(given.signal) in _BY_SHARE else given
+        for given in inputs
+    )
+
+
 def _log_poison(rollout: Rollout, error: Exception) -> None:
     log.warning(events.WATCH_FAILED, rollout_id=rollout.id, error=str(error))
-
-
-EXERCISE: Final = "exercise:"
-"""Marks queries for exercises, so that a signal of the same name keeps its own readings."""
-
-
-def exposed_placements(rollout: Rollout, phase: Phase) -> dict[Placement, Exposure]:
-    """Return the placements where ordinary users meet the candidate while *phase* is in force."""
-    within = rollout.plan.exposure_within(rollout.plan.phases.index(phase))
-    return {place: exposure for place, exposure in within.items() if exposure.weight_bps > 0}
 
 
 def read_tick(stored: StoredTick) -> TickRecord:
@@ -369,87 +367,3 @@ def _stored_state(transaction: Transaction, rollout: Rollout) -> EvidenceState |
     if stored is None or stored.attempt != rollout.attempt:
         return None
     return from_lists(rollout.plan, json.loads(stored.state_json))
-
-
-def _queries(
-    rollout: Rollout, phase: Phase, memory: _Memory
-) -> tuple[tuple[SignalSpec | ExerciseSpec, SignalQuery], ...]:
-    if not phase.exposes_users:
-        return ()
-    found: list[tuple[SignalSpec | ExerciseSpec, SignalQuery]] = []
-    for spec in phase.signals:
-        for placement in _strata(rollout, phase, memory, dict(spec.settings).get("component")):
-            found.append((spec, _query(rollout, placement, memory, spec.name, spec.kind, spec)))
-    for exercise in phase.exercises:
-        chosen = dict(exercise.settings).get("component")
-        for placement in _strata(rollout, phase, memory, chosen):
-            name = f"{EXERCISE}{exercise.name}"
-            query = _query(rollout, placement, memory, name, SignalKind.USAGE, exercise)
-            found.append((exercise, query))
-    return tuple(found)
-
-
-def _strata(
-    rollout: Rollout, phase: Phase, memory: _Memory, component: str | None
-) -> list[Placement]:
-    """
-    Return one placement per target: the same requests must not count twice for a bundle.
-
-    That of the named *component*, else the first whose arms can be told apart.
-    """
-    by_target: dict[str, Placement] = {}
-    for placement in exposed_placements(rollout, phase):
-        if component is not None and placement.component != component:
-            continue
-        kept = by_target.get(placement.target)
-        if kept is None or (not memory.labels.get(kept) and memory.labels.get(placement)):
-            by_target[placement.target] = placement
-    return list(by_target.values())
-
-
-def _query(
-    rollout: Rollout,
-    placement: Placement,
-    memory: _Memory,
-    name: str,
-    kind: SignalKind,
-    spec: SignalSpec | ExerciseSpec,
-) -> SignalQuery:
-    component = next(c for c in rollout.components if c.name == placement.component)
-    target = next(t for t in rollout.targets if t.name == placement.target)
-    return SignalQuery(
-        placement=placement,
-        signal=name,
-        kind=kind,
-        source=spec.source,
-        settings=dict(spec.settings),
-        arms=memory.labels.get(placement, {}),
-        component_settings_json=component.settings_json,
-        target_settings_json=target.settings_json,
-    )
-
-
-def _stratum(placement: Placement, weight_bps: int, tick: Tick) -> Stratum:
-    return Stratum(
-        placement=str(placement),
-        weight_bps=weight_bps,
-        candidate=tick.candidate,
-        baseline=tick.baseline,
-        bounds=tick.bounds,
-    )
-
-
-def _input(name: str, parts: Sequence[Stratum | Gap | None]) -> SignalInput:
-    """One bad target makes the signal bad: what isn't seen there isn't known to be well."""
-    gaps = [part for part in parts if isinstance(part, Gap)]
-    if gaps:
-        return SignalInput(signal=name, strata=(), quality=gaps[0].quality, note=gaps[0].why)
-    if not parts:
-        return SignalInput(
-            signal=name,
-            strata=(),
-            quality=Quality.MISSING,
-            note="no target can tell its arms apart",
-        )
-    strata = tuple(part for part in parts if isinstance(part, Stratum))
-    return SignalInput(signal=name, strata=strata, quality=Quality.GOOD, note="")

@@ -50,9 +50,47 @@ def test_plan_with_a_rate_says_what_bakes_can_rule_out(
     strong = cli("plan", "--change", "code=1.1.0", "--rate", "500/s")
 
     assert "WEAK" in weak.out
-    assert "can't rule out the 5.000 pp you tolerate (needs about" in weak.out
+    assert "W2 few at 10% for 30s can't rule out the 5.000 pp you tolerate in errors" in weak.out
+    assert "(needs about 27m, or 50% for 5m25s)" in weak.out
+    assert "Weakest  few" in weak.out
     assert "WEAK" not in strong.out
     assert ">= " in strong.out
+
+
+def test_plan_shows_calendar_faults_and_what_each_bake_can_show(
+    cli: Cli, server: Server, shop: Path
+) -> None:
+    """When each phase would be, what its gates can prove and when, and what a fault would cost."""
+    server.installed()
+
+    shown = cli("plan", "--change", "code=1.1.0", "--traffic", "500/s").out
+
+    assert "3 phases, 50s if all goes well (09:0" in shown
+    assert "10%, 50 req/s" in shown
+    assert "What the bakes can show" in shown
+    assert "few    errors  0.980 pp      5.000 pp" in shown
+    assert "A fault that begins with the phase" in shown
+    assert "+0.500 pp    about 37 s, after this bake" in shown
+    assert "Weakest  few" in shown
+
+
+def test_plan_as_json_holds_the_whole_forecast(cli: Cli, server: Server, shop: Path) -> None:
+    """Everything that the text shows, in units."""
+    server.installed()
+
+    forecast = cli("plan", "--change", "code=1.1.0", "--traffic", "0.5", "-o", "json").json()[
+        "forecast"
+    ]
+
+    few, half, everyone = forecast["phases"]
+    assert few["weak"] is True
+    assert few["signals"][0]["proof_needs_seconds"] > half["signals"][0]["proof_needs_seconds"]
+    assert few["alternative"]["weight_bps"] == 5_000
+    assert [fault["excess"] for fault in few["faults"]] == [0.005, 0.02]
+    assert everyone["signals"] == []
+    assert few["ends_at"] == half["begins_at"]
+    assert forecast["weakest_phase"] == 1
+    assert forecast["traffic"]["assumed"] is True
 
 
 def test_a_saved_plan_starts_exactly_that(cli: Cli, server: Server, shop: Path) -> None:

@@ -70,8 +70,55 @@ def test_status_of_one_shows_exposure_evidence_and_wait(cli: Cli, server: Server
     assert "eu      code       10%  10%   1.0.0 and 1.1.0" in shown.out
     assert "0.000% vs 0.000% failed" in shown.out
     assert "ruled out" in shown.out
-    assert "tolerates +5.000 pp" in shown.out
+    assert "tolerate +5.000 pp" in shown.out
     assert "UTC (in " in shown.out
+
+
+def test_the_meter_is_told_in_words(cli: Cli, server: Server) -> None:
+    """Both arms, what is excluded, what is tolerated, the word, then power, exposure and data."""
+    rollout = server.baking()
+    for _ in range(3):
+        server.do(server.world.run(rollout.id, until=lambda _: True))
+        server.world.clock.advance(rollout.plan.tick)
+
+    shown = cli("status", "shop").out
+
+    line = next(line for line in shown.splitlines() if line.startswith("  errors"))
+    order = ["0.000% vs 0.000% failed", "harm above +", "ruled out", "tolerate +5.000 pp", "PROVEN"]
+    assert [line.index(part) for part in order] == sorted(line.index(part) for part in order)
+    assert "power to see +10.000 pp" in line
+    assert "1 hour of day, 1 of 1 targets" in shown
+    assert "split 10.0% as planned" in shown
+
+
+def test_evidence_is_in_every_document_about_one_rollout(cli: Cli, server: Server) -> None:
+    """`status` and `rollout get` as JSON hold what the text shows."""
+    rollout = server.baking()
+    for _ in range(2):
+        server.do(server.world.run(rollout.id, until=lambda _: True))
+        server.world.clock.advance(rollout.plan.tick)
+
+    for words in (["status", "shop"], ["rollout", "get", "shop"]):
+        document = cli(*words, "-o", "json").json()
+        assert document["id"] == rollout.id
+        assert document["evidence"]["signals"][0]["name"] == "errors"
+
+
+def test_points_show_how_the_evidence_came_about(cli: Cli, server: Server) -> None:
+    """A table for people, the points themselves for programs; nothing of it unless asked."""
+    rollout = server.baking()
+    for _ in range(3):
+        server.do(server.world.run(rollout.id, until=lambda _: True))
+        server.world.clock.advance(rollout.plan.tick)
+
+    table = cli("rollout", "evidence", "shop", "--points").out
+    document = cli("rollout", "evidence", "shop", "--points", "-o", "json").json()
+    without = cli("rollout", "evidence", "shop", "-o", "json").json()
+
+    assert "BAD OF CANDIDATE" in table
+    assert "0 of 80" in table
+    assert len(document["points"]) >= 2
+    assert without["points"] == []
 
 
 def test_times_are_written_as_asked(cli: Cli, server: Server) -> None:

@@ -3,7 +3,6 @@
 import pytest
 
 from tidegate.documents.promql import (
-    MAXIMUM_QUERY_LENGTH,
     CounterQuery,
     Matcher,
     Selector,
@@ -11,6 +10,7 @@ from tidegate.documents.promql import (
     parse_query,
     parse_selector,
 )
+from tidegate.documents.promql_words import MAXIMUM_QUERY_LENGTH
 from tidegate.errors import InvalidDocumentError
 
 ORDERS = Selector(metric="orders_total", arm=True)

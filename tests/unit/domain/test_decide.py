@@ -94,7 +94,10 @@ def last_bake(*, carried: bool = True, **changes: Any) -> Rollout:
 
 
 def held(reason: ReasonCode = ReasonCode.NO_DATA, **changes: Any) -> Rollout:
-    return a_moving_rollout(State.HELD, waiting_on=waiting_on(reason), **changes)
+    """Return a rollout that is held since START; data may be missing for two hours from then."""
+    until = START + timedelta(hours=2) if reason is ReasonCode.NO_DATA else None
+    waits = replace(waiting_on(reason), until=until)
+    return a_moving_rollout(State.HELD, waiting_on=waits, **changes)
 
 
 def halted(
@@ -486,7 +489,7 @@ BAKING_CASES = [
             quality=quality,
         )
         for quality in Quality
-        if quality is not Quality.GOOD
+        if quality not in (Quality.GOOD, Quality.QUIET)
     ),
     with_evidence(
         "harm is not a number",

@@ -86,7 +86,7 @@ def a_person_can_always_stop_it(table: Table) -> Iterator[str]:
 @promise
 def the_engine_can_always_stop_it(table: Table) -> Iterator[str]:
     for state in MOVING:
-        for event in (Event.HARM_FOUND, Event.GAVE_UP_WAITING):
+        for event in (Event.HARM_FOUND, Event.GAVE_UP_WAITING, Event.ALARM_RAISED):
             if table[state].get(event) is not State.HALTED:
                 yield f"{event} doesn't halt what is {state}"
 

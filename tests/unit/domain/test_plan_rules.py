@@ -14,7 +14,11 @@ import pytest
 from tidegate.domain.plan.findings import Finding, Severity
 from tidegate.domain.plan.model import (
     ComponentSpec,
+    Dependency,
     ErrorBudget,
+    HealthModel,
+    HealthNode,
+    Impact,
     Phase,
     Plan,
     Recovery,
@@ -145,6 +149,15 @@ def _plan(**changes: object) -> Change:
     return lambda spec: replace(spec, plan=replace(spec.plan, **changes))  # type: ignore[arg-type]
 
 
+def _node(name: str, *signals: str, needs: tuple[str, ...] = ()) -> HealthNode:
+    needed = tuple(Dependency(node=one, impact=Impact.OUTAGE) for one in needs)
+    return HealthNode(name=name, signals=signals, needs=needed)
+
+
+def _health(*nodes: HealthNode) -> Change:
+    return _plan(health=HealthModel(nodes=nodes))
+
+
 def _phases(change: Callable[[tuple[Phase, ...]], tuple[Phase, ...]]) -> Change:
     return lambda spec: replace(spec, plan=replace(spec.plan, phases=change(spec.plan.phases)))
 
@@ -200,6 +213,9 @@ def _both(*changes: Change) -> Change:
         return spec
 
     return change
+
+
+SHOP_ON_DB = _node("shop", "errors", "orders", needs=("db",))
 
 
 @dataclass(frozen=True)
@@ -398,6 +414,12 @@ EXAMPLES = [
         keeps=_in_phase(1, bake=_hours(1)),
     ),
     Example(
+        "warm-up-within-bakes",
+        breaks=_plan(warm_up=timedelta(minutes=30)),
+        says="phases warm up for 30m, but the shortest bake is 30m",
+        keeps=_plan(warm_up=timedelta(minutes=29)),
+    ),
+    Example(
         "bake-max-covers-bake",
         breaks=_in_phase(1, bake_max=_hours(3)),
         says="bakes for 4h but gives up after 3h",
@@ -478,6 +500,60 @@ EXAMPLES = [
         breaks=_in_every_phase(signals=(ERRORS,)),
         says="no usage signal",
         keeps=_in_every_phase(signals=(ERRORS, replace(USAGE, gate=False))),
+    ),
+    Example(
+        "names-are-unique",
+        breaks=_health(SHOP_ON_DB, _node("db"), _node("db")),
+        says="the node db stands 2 times",
+        keeps=_health(SHOP_ON_DB, _node("db")),
+    ),
+    Example(
+        "health-model-is-sound",
+        breaks=_health(_node("shop", "errors", needs=("db",)), _node("db", "order")),
+        says="node db of the health model has the signal order, which doesn't exist",
+        keeps=_health(_node("shop", "errors", needs=("db",)), _node("db", "orders")),
+    ),
+    Example(
+        "health-model-is-sound",
+        breaks=_health(SHOP_ON_DB, _node("db", "orders")),
+        says="the signal orders is attached to shop and to db",
+        keeps=_health(SHOP_ON_DB, _node("db")),
+    ),
+    Example(
+        "health-model-is-sound",
+        breaks=_health(_node("shop", "errors")),
+        says="the signal orders is attached to no node",
+        keeps=_health(_node("shop", "errors", "orders")),
+    ),
+    Example(
+        "health-model-is-sound",
+        breaks=_health(_node("checkout", "errors", "orders")),
+        says="no node shop, which is the service itself",
+        keeps=_plan(health=HealthModel()),
+    ),
+    Example(
+        "health-model-is-sound",
+        breaks=_health(SHOP_ON_DB),
+        says="shop needs db, which isn't a node",
+        keeps=_health(SHOP_ON_DB, _node("db")),
+    ),
+    Example(
+        "health-model-is-sound",
+        breaks=_health(SHOP_ON_DB, _node("db", needs=("disk",)), _node("disk", needs=("db",))),
+        says="in circles: db needs disk needs db",
+        keeps=_health(SHOP_ON_DB, _node("db", needs=("disk",)), _node("disk")),
+    ),
+    Example(
+        "health-model-is-sound",
+        breaks=_health(_node("shop", "errors", "orders", needs=("shop",))),
+        says="in circles: shop needs shop",
+        keeps=_health(_node("shop", "errors", "orders")),
+    ),
+    Example(
+        "health-model-is-sound",
+        breaks=_health(SHOP_ON_DB, _node("db"), _node("disk")),
+        says="nothing needs disk",
+        keeps=_health(SHOP_ON_DB, _node("db", needs=("disk",)), _node("disk")),
     ),
 ]
 

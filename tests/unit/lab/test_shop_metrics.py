@@ -12,6 +12,7 @@ def test_the_page_is_openmetrics_and_true() -> None:
     for status, seconds in ((200, 0.0079), (200, 0.0081), (500, 99.0)):
         metrics.answered(status, seconds)
     metrics.orders += 1
+    metrics.visits["/order"] += 2
 
     page = read_page(metrics.page(), CONTENT_TYPE)
 
@@ -22,6 +23,9 @@ def test_the_page_is_openmetrics_and_true() -> None:
     }
     assert requests == {"200": 2, "404": 0, "405": 0, "500": 1}
     assert page.points["demo_orders_total"][0].value == 1
+    visits = {point.labels["page"]: point.value for point in page.points["demo_visits_total"]}
+    assert visits == {"/": 0, "/order": 2}
+    assert page.gauges["process_resident_memory_bytes"][0].value > 1_000_000
     assert page.started == 1_700_000_000.5
     assert (buckets[0.008], buckets[0.01], buckets[5.0], buckets[math.inf]) == (1, 2, 2, 3)
 

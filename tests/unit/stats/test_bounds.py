@@ -66,6 +66,44 @@ def test_the_excess_bound_without_errors_is_right_by_hand():
     assert bound <= math.log(40) / 3995
 
 
+def test_the_excess_bound_is_where_its_test_begins_to_reject():
+    """At it the mixture of bets has 20 to 1, a hair below it hasn't: for all sorts of streams."""
+    random = np.random.default_rng(6)
+    streams = 400
+    state = bounds.new_excess(streams)
+    rate = 10 ** random.uniform(-5, -0.5, streams)
+    requests = (10 ** random.uniform(1, 5, streams)).astype(int)
+    for _ in range(20):
+        state = bounds.update_excess(
+            state,
+            random.binomial(requests, rate),
+            requests,
+            random.binomial(9 * requests, rate),
+            9 * requests,
+        )
+
+    found = bounds.highest_excess(state, 0.05)
+
+    inside = (found > 0.0) & (found < 1.0)
+    assert inside.mean() > 0.8
+    at, below = log_excess(state, found), log_excess(state, found * (1.0 - 1e-6))
+    assert (at[inside] >= math.log(20) - 1e-6).all()
+    assert (below[inside] < math.log(20)).all()
+
+
+def log_excess(state, excess):
+    """Return the log e-value against an excess, written out once more."""
+    weights = [0.5] + [0.5 / (state.keeps.size - 1)] * (state.keeps.size - 1)
+    rows = [
+        math.log(weight)
+        + excess * (1.0 - keep) * state.candidate_total
+        + math.log(keep) * state.candidate_bad
+        + won
+        for weight, keep, won in zip(weights, state.keeps, state.log_baseline, strict=True)
+    ]
+    return np.logaddexp.reduce(rows)
+
+
 @pytest.mark.parametrize("true_ratio", [1.0, 1.5])
 def test_the_ratio_bounds_hold_at_all_looks_as_promised(a_world, stays_below, true_ratio):
     """The true ratio is ever outside a bound in at most alpha of the bakes, on each side."""

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from tidegate.stats import difference, power
+from tidegate.stats import difference, proof
 
 RAMP = (0.01, 0.05, 0.25, 0.5)
 
@@ -109,7 +109,7 @@ def test_a_healthy_candidate_certifies_when_the_forecast_says(a_world, weight):
 
     after = certified_after(world, 0.001)
 
-    forecast = power.requests_to_certify(0.001, 0.0011, weight, 0.05)
+    forecast = proof.requests_to_certify(0.001, 0.0011, weight, 0.05)
     assert 0.7 * forecast < np.median(after) < 1.25 * forecast
 
 

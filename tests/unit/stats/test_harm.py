@@ -45,6 +45,38 @@ def test_a_margin_moves_the_share_as_worked_by_hand():
     assert harm.log_e_value(state)[0] == pytest.approx(math.log(0.5 * 4.0 / 1.5**3 + 0.5))
 
 
+def test_a_margin_of_a_tick_holds_for_that_tick_alone():
+    """While caches are cold only gross harm counts; before and after the test is what it was."""
+    strict, gross = harm.new(1, ratios=[2.0]), harm.new(1, ratios=[2.0], null_ratio=3.0)
+
+    cold = harm.update(strict, [2], [3], [0.25], margin=3.0)
+    warm = harm.update(cold, [2], [3], [0.25])
+
+    assert np.array_equal(cold.log_started, harm.update(gross, [2], [3], 0.25).log_started)
+    factor = harm.update(strict, [2], [3], 0.25).log_started - strict.log_started
+    assert warm.log_started - cold.log_started == pytest.approx(factor)
+    assert cold.null_ratio[0] == 1.0
+
+
+def test_a_harmless_warm_up_is_halted_at_most_as_often_as_promised(a_world, stays_below):
+    """Twice as bad while cold is tolerated with a margin of 2 for those ticks, and only with it."""
+    cold = a_world(ticks=150, candidate_rate=lambda rate: 2.0 * rate)
+    warm = a_world(ticks=150, seed=2)
+    tolerant, strict = harm.new(cold.runs), harm.new(cold.runs)
+    highest, highest_strict = np.zeros(cold.runs), np.zeros(cold.runs)
+
+    for world, margin in ((cold, 2.0), (warm, 1.0)):
+        for tick in world:
+            counts = (tick.candidate_bad, tick.total_bad, tick.share)
+            tolerant = harm.update(tolerant, *counts, margin=margin)
+            strict = harm.update(strict, *counts)
+            highest = np.maximum(highest, harm.log_e_value(tolerant))
+            highest_strict = np.maximum(highest_strict, harm.log_e_value(strict))
+
+    assert stays_below(highest >= math.log(20), 0.05)
+    assert not stays_below(highest_strict >= math.log(20), 0.05)
+
+
 def test_a_restart_begins_a_further_part_of_the_stake():
     """The first restart stakes 1/4: 1/2 LR1 LR2 + 1/4 LR2 + 1/4 in cash."""
     state = harm.new(1, ratios=[2.0])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tidegate.stats import bounds, harm, latency
+from tidegate.stats import bounds, harm, history, placebo, traffic
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,17 @@ def test_nothing_makes_no_batch():
     assert "at least one HarmState" in str(caught.value)
 
 
-@pytest.mark.parametrize("new", [harm.new, latency.new, bounds.new_ratio, bounds.new_excess])
+@pytest.mark.parametrize(
+    "new",
+    [
+        harm.new,
+        placebo.new,
+        traffic.new,
+        history.new,
+        bounds.new_ratio,
+        bounds.new_excess,
+    ],
+)
 def test_an_empty_batch_is_a_batch(new):
     """A process that watches nothing yet needs no special case."""
     state = new(0)

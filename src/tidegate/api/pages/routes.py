@@ -12,12 +12,12 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tidegate.api import words
-from tidegate.api.showing.evidence import show_evidence
 from tidegate.api.showing.ledger import show_entry
-from tidegate.api.showing.look import Look, look_at, show_now, show_record
+from tidegate.api.showing.look import Look, look_at, show_meter, show_now, show_record
 from tidegate.api.state import World, server_of
 from tidegate.api.tokens import page_key, same
 from tidegate.errors import NotAllowedError, TidegateError
@@ -94,7 +94,7 @@ async def one_rollout(rollout: str, outside: World) -> Response:
     return _page(
         "rollout.html",
         rollout=await show_now(outside, look),
-        evidence=show_evidence(look.rollout, look.evidence, look.stored),
+        evidence=await run_in_threadpool(show_meter, outside, look, None, None),
         entries=[show_entry(entry) for entry in reversed(entries[-MOST_DECISIONS:])],
     )
 

@@ -7,8 +7,15 @@ from tidegate.api.routes.known import PROPOSING, resolved_service
 from tidegate.api.shapes import plan as shapes
 from tidegate.api.showing.plan import show_plan
 from tidegate.api.state import World
-from tidegate.usecases.forecast import Traffic, forecast, known_traffic
+from tidegate.usecases.forecast import forecast
+from tidegate.usecases.forecast_findings import forecast_findings
 from tidegate.usecases.start import propose
+from tidegate.usecases.traffic import (
+    given_traffic,
+    known_traffic,
+    latest_way_back,
+    with_events_of,
+)
 
 router = APIRouter(prefix="/v1/plans", tags=["plans"], route_class=GuardedRoute)
 
@@ -18,11 +25,19 @@ async def make_plan(asked: shapes.MakePlan, outside: World) -> shapes.Plan:
     """Return what starting this change of this service would do, and what its bakes would show."""
     resolved = resolved_service(outside, asked.service)
     proposal = await propose(outside, resolved, asked.change)
-    traffic = known_traffic(outside, proposal.spec.name)
+    spec = proposal.spec
+    traffic = await known_traffic(outside, spec)
     if asked.requests_per_second is not None:
-        traffic = Traffic(
-            requests_per_second=asked.requests_per_second,
-            error_rate=asked.error_rate,
-            source="the request",
+        given = given_traffic(
+            spec, asked.requests_per_second, asked.error_rate, source="the request"
         )
-    return show_plan(proposal, forecast(proposal, traffic), resolved.findings)
+        traffic = with_events_of(given, traffic)
+    foreseen = forecast(
+        proposal.plan, traffic, now=outside.clock.now(), is_install=proposal.is_install
+    )
+    return show_plan(
+        proposal,
+        foreseen,
+        [*resolved.findings, *forecast_findings(foreseen)],
+        way_back=latest_way_back(outside, spec.name),
+    )

@@ -8,6 +8,7 @@ something runs in the loop, because waking the runner belongs there.
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -17,12 +18,10 @@ from tidegate.api.routes.known import PROPOSING, resolved_service
 from tidegate.api.shapes import evidence as evidence_shapes
 from tidegate.api.shapes import ledger as ledger_shapes
 from tidegate.api.shapes import rollout as shapes
-from tidegate.api.showing.evidence import show_evidence
 from tidegate.api.showing.ledger import show_entry
-from tidegate.api.showing.look import look_at, show_now, show_record
+from tidegate.api.showing.look import look_at, show_meter, show_now, show_record
 from tidegate.api.showing.rollout import show_rollout
 from tidegate.api.state import World
-from tidegate.domain.health.evidence import NO_EVIDENCE
 from tidegate.domain.quantities import ServiceName
 from tidegate.domain.rollout.machine import State
 from tidegate.errors import ActiveRolloutError, NotFoundError, StoreError
@@ -94,11 +93,18 @@ async def get_rollout(
 
 
 @router.get("/{rollout}/evidence", **operation(Permission.READ, *READING))
-async def get_evidence(rollout: str, outside: World) -> evidence_shapes.Evidence:
-    """Return what the signals have shown, per signal and arm, and what is needed."""
+async def get_evidence(
+    rollout: str,
+    outside: World,
+    since: Annotated[
+        AwareDatetime | None,
+        Query(description="Add the points for charts that are later than this."),
+    ] = None,
+) -> evidence_shapes.Evidence:
+    """Return the evidence meter: what the signals have shown, what it excludes, what is still needed."""
     look = look_at(outside, find_rollout(outside, rollout))
     people = await people_met(outside, look.rollout)
-    return await run_in_threadpool(show_evidence, look.rollout, look.evidence, look.stored, people)
+    return await run_in_threadpool(show_meter, outside, look, people, since)
 
 
 @router.get("/{rollout}/why", **operation(Permission.READ, *READING))
@@ -109,12 +115,11 @@ async def why(rollout: str, outside: World) -> ledger_shapes.Why:
     look = look_at(outside, found)
     brought, last = explanation.brought_here_by, explanation.last_decision
     people = await people_met(outside, look.rollout)
-    known = explanation.evidence or NO_EVIDENCE
     return ledger_shapes.Why(
         rollout=await show_now(outside, look),
         brought_here_by=None if brought is None else show_entry(brought),
         last_decision=None if last is None else show_entry(last),
-        evidence=show_evidence(look.rollout, known, look.stored, people),
+        evidence=await run_in_threadpool(show_meter, outside, look, people, None),
     )
 
 

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from tidegate.api.shapes.base import Asked, Shape
+from tidegate.api.shapes.base import Asked, Instant, Shape
 from tidegate.api.shapes.rollout import ComponentChange, Phase
 
 
@@ -17,11 +17,53 @@ class Finding(Shape):
 
 
 class Traffic(Shape):
-    """How much the service is used, and where that is known from."""
+    """
+    How much the service is used, and where that is known from.
+
+    `requests_per_second` and `error_rate` are the means of the week, all targets together.
+    `hours_known` is how many of the 168 hours of the week were seen of the target that is known least;
+    the others take the mean. `assumed` is true below a day of them, and where somebody only said so.
+    """
 
     requests_per_second: float
     error_rate: float
     source: str
+    hours_known: int = 0
+    assumed: bool = True
+
+
+class SignalForecast(Shape):
+    """
+    What a bake can be expected to show of one gate signal; null: can't be said.
+
+    `rules_out` and `tolerated` are in the unit, as in evidence. `power` is the chance that a candidate
+    worse by what is tolerated is halted within the bake, `proof_needs_seconds` how long the proof takes.
+    """
+
+    name: str
+    kind: str
+    unit: str
+    tolerated: float
+    rules_out: float | None
+    enough: bool | None
+    power: float | None
+    proof_needs_seconds: float | None
+    why_unknown: str = Field(description="What isn't known, empty where all is.")
+
+
+class FaultForecast(Shape):
+    """How soon a fault of `excess` more errors (an absolute share) is halted; null: not foreseen."""
+
+    excess: float
+    halted_after_seconds: float | None
+    failed_requests: float | None
+
+
+class Alternative(Shape):
+    """A share of the traffic at which a bake of that length would do."""
+
+    weight_bps: int
+    bake_seconds: float
 
 
 class PhaseForecast(Shape):
@@ -34,6 +76,19 @@ class PhaseForecast(Shape):
     """
 
     number: int = Field(description="Counted from 1.")
+    begins_at: Instant | None = Field(
+        default=None, description="If all goes well and nobody has to be waited for."
+    )
+    ends_at: Instant | None = None
+    people: float | None = Field(
+        default=None, description="Who met the candidate by then, at most."
+    )
+    power: float | None = Field(default=None, description="The least of the gate signals.")
+    weak: bool = Field(default=False, description="The bake can't prove what is demanded.")
+    signals: list[SignalForecast] = Field(default_factory=list)
+    faults: list[FaultForecast] = Field(default_factory=list)
+    alternative: Alternative | None = None
+    coverage_needs_seconds: float | None = None
     candidate_requests_per_second: float | None
     tolerated_errors: float | None
     rules_out_errors: float | None
@@ -49,6 +104,12 @@ class Forecast(Shape):
     traffic: Traffic | None
     bakes_seconds: float = Field(description="All bakes together: the least time it takes.")
     typical_fault: float = Field(description="An absolute share of requests.")
+    begins_at: Instant | None = None
+    ends_at: Instant | None = None
+    weakest_phase: int | None = Field(default=None, description="Counted from 1.")
+    way_back_seconds: float | None = Field(
+        default=None, description="What the way back took in its latest rehearsal or use."
+    )
     phases: list[PhaseForecast]
 
 
@@ -65,6 +126,9 @@ class Plan(Shape):
     phases: list[Phase]
     forecast: Forecast
     findings: list[Finding]
+    notes: list[str] = Field(
+        default_factory=list, description="What is different in this start, in words."
+    )
 
 
 class MakePlan(Asked):

@@ -2,9 +2,11 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from tidegate.api.shapes import evidence as shapes
+from tidegate.domain.health.coverage import CoverageEvidence
 from tidegate.domain.health.evidence import (
     Evidence,
     Shown,
@@ -13,15 +15,20 @@ from tidegate.domain.health.evidence import (
     judge,
     shown,
 )
+from tidegate.domain.health.meter import DataMeter, ExposureMeter, Meter, SignalMeter
 from tidegate.domain.plan.model import Plan, SignalKind
 from tidegate.domain.quantities import Arm
 from tidegate.domain.rollout.decisions import Observation
 from tidegate.domain.rollout.model import Rollout
-from tidegate.domain.rollout.seen import certified_before, evidence_in_force, phase_in_force
-from tidegate.errors import StoreError
-from tidegate.ports.store import StoredEvidence
+from tidegate.domain.rollout.seen import (
+    certified_before,
+    evidence_in_force,
+    is_suspected,
+    phase_in_force,
+)
+from tidegate.ports.store import EvidencePoint, StoredEvidence
 from tidegate.usecases.evidence import ruled_out
-from tidegate.usecases.evidence_records import from_lists
+from tidegate.usecases.meter import stored_state
 
 
 def show_evidence(
@@ -29,6 +36,9 @@ def show_evidence(
     evidence: Evidence,
     stored: StoredEvidence | None,
     people: Mapping[Arm, int] | None = None,
+    *,
+    meter: Meter | None = None,
+    points: Sequence[EvidencePoint] = (),
 ) -> shapes.Evidence:
     """
     Return *evidence* as it is shown.
@@ -38,9 +48,13 @@ def show_evidence(
         evidence: What is known.
         stored: The stored tests, for the bounds that they exclude; None leaves the bounds out.
         people: How many people each arm has served, None where that isn't known.
+        meter: What is read off the evidence at this moment; None leaves forecasts out.
+        points: Points for charts.
     """
     phase = None if evidence.phase_began_at is None else rollout.plan.phases[evidence.phase_index]
-    bounds = {} if stored is None else _bounds(rollout.plan, stored)
+    state = stored_state(rollout, stored) if meter is None else None
+    bounds = {} if state is None else ruled_out(state)
+    measured = {} if meter is None else {one.evidence.signal: one for one in meter.signals}
     verdict, reasons, in_force = _verdict(rollout, evidence)
     return shapes.Evidence(
         attempt=evidence.attempt,
@@ -61,7 +75,13 @@ def show_evidence(
         verdict=verdict,
         reasons=list(reasons),
         signals=[
-            _signal(signal, rollout.plan, evidence.attempt, bounds.get(signal.signal))
+            _signal(
+                signal,
+                rollout.plan,
+                evidence.attempt,
+                bounds.get(signal.signal),
+                measured.get(signal.signal),
+            )
             for signal in evidence.signals
         ],
         exercises=[
@@ -73,21 +93,18 @@ def show_evidence(
             )
             for one in evidence.exercises
         ],
+        warming=evidence.warming,
+        exposure=None if meter is None else _exposure(meter.exposure),
+        data=None if meter is None else _data(meter.data),
+        coverage=None if evidence.coverage is None else _coverage(evidence.coverage),
+        by_hour_of_week=meter is not None and meter.by_hour_of_week,
+        points=[_point(point) for point in points],
     )
 
 
 def finite(value: float | None) -> float | None:
     """Return *value*, or None where JSON has no number for it."""
     return value if value is not None and math.isfinite(value) else None
-
-
-def _bounds(plan: Plan, stored: StoredEvidence) -> dict[str, float | None]:
-    try:
-        return ruled_out(from_lists(plan, json.loads(stored.state_json)))
-    except StoreError:
-        # Tests of another release can't be read; their summary can. Without bounds nothing is
-        # claimed to be ruled out, and the rollout itself is held by its own step.
-        return {}
 
 
 def _verdict(rollout: Rollout, evidence: Evidence) -> tuple[str | None, tuple[str, ...], bool]:
@@ -104,14 +121,21 @@ def _verdict(rollout: Rollout, evidence: Evidence) -> tuple[str | None, tuple[st
         budget=rollout.plan.budget,
         attempt=rollout.attempt,
         carried=certified_before(rollout),
+        was_suspect=is_suspected(rollout),
     )
     return judgement.verdict.value, judgement.reasons, known is evidence
 
 
 def _signal(
-    signal: SignalEvidence, plan: Plan, attempt: int, excluded: float | None
+    signal: SignalEvidence,
+    plan: Plan,
+    attempt: int,
+    excluded: float | None,
+    meter: SignalMeter | None,
 ) -> shapes.Signal:
     word = shown(signal, alpha=alpha_for_attempt(plan.budget, attempt), beta=plan.budget.beta)
+    if meter is not None:
+        word, excluded = meter.shown, meter.ruled_out
     return shapes.Signal(
         name=signal.signal,
         kind=signal.kind.value,
@@ -125,7 +149,62 @@ def _signal(
         concurrent=signal.concurrent,
         candidate=_counts(signal.kind, signal.candidate_total, signal.candidate_bad),
         baseline=_counts(signal.kind, signal.baseline_total, signal.baseline_bad),
+        power_double=None if meter is None else finite(meter.power_double),
+        power_twice_tolerated=None if meter is None else finite(meter.power_twice_tolerated),
+        double_seen_in_seconds=None if meter is None else _seconds(meter.double_seen_in),
+        proof_in_seconds=None if meter is None else _seconds(meter.proof_in),
+        shadow=signal.shadow,
+        shadow_halts=signal.shadow_halts,
+        value=finite(signal.value),
+        limit=None if signal.limit is None else signal.limit.value,
+        limit_is_upper=None if signal.limit is None else signal.limit.above,
     )
+
+
+def _exposure(meter: ExposureMeter) -> shapes.ExposureMet:
+    return shapes.ExposureMet(
+        requests=meter.candidate_requests,
+        requests_per_second=meter.requests_per_second,
+        hours_of_day=list(meter.hours_of_day),
+        targets=meter.targets,
+        targets_count=meter.targets_count,
+    )
+
+
+def _data(meter: DataMeter) -> shapes.DataQuality:
+    return shapes.DataQuality(
+        age_seconds=_seconds(meter.age),
+        candidate_share=meter.candidate_share,
+        planned_share=meter.planned_share,
+        split_as_planned=meter.split_as_planned,
+        baseline_rate=meter.baseline_rate,
+        baseline_usual=meter.baseline_usual,
+        baseline_clean=meter.baseline_clean,
+    )
+
+
+def _coverage(evidence: CoverageEvidence) -> shapes.Coverage:
+    return shapes.Coverage(
+        cells=evidence.cells,
+        covered=evidence.covered,
+        uses_needed=evidence.uses_needed,
+        covered_share=evidence.covered_share,
+        unseen_share=evidence.unseen_candidate,
+        missing=[cell.cell for cell in evidence.missing],
+    )
+
+
+def _point(point: EvidencePoint) -> shapes.Point:
+    return shapes.Point(
+        at=point.at,
+        attempt=point.attempt,
+        phase=point.phase_index + 1,
+        **json.loads(point.numbers_json),
+    )
+
+
+def _seconds(length: timedelta | None) -> float | None:
+    return None if length is None else length.total_seconds()
 
 
 def _counts(kind: SignalKind, total: int, bad: int) -> shapes.ArmCounts:

@@ -5,20 +5,30 @@ Waits are recorded when their reason begins, not with every word that changes. W
 words of now: they are what the next step would say, from the same rules.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
 
+from tidegate.api.shapes import evidence as evidence_shapes
 from tidegate.api.shapes import rollout as shapes
+from tidegate.api.showing.evidence import show_evidence
 from tidegate.api.showing.rollout import show_rollout
 from tidegate.domain.health.evidence import Evidence
+from tidegate.domain.quantities import Arm
 from tidegate.domain.rollout import decisions as rules
 from tidegate.domain.rollout.decide import decide
 from tidegate.domain.rollout.decisions import Observation
 from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import Rollout, WaitingOn
-from tidegate.ports.store import StoredEvidence
+from tidegate.ports.store import EvidencePoint, StoredEvidence
+from tidegate.usecases.meter import read_meter
 from tidegate.usecases.observe import observe
 from tidegate.usecases.outside import Outside
 from tidegate.usecases.step import evidence_of
+
+MOST_POINTS: Final = 10_000
+"""A rollout of fifty phases. Whoever wants more asks again from the last point on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +50,35 @@ def look_at(outside: Outside, rollout: Rollout) -> Look:
         return Look(
             rollout=transaction.rollout(rollout.id), stored=transaction.evidence(rollout.id)
         )
+
+
+def show_meter(
+    outside: Outside,
+    look: Look,
+    people: Mapping[Arm, int] | None,
+    since: datetime | None,
+) -> evidence_shapes.Evidence:
+    """
+    Return the evidence of a rollout with its meter, read at this moment.
+
+    Args:
+        outside: The world.
+        look: The rollout with its evidence.
+        people: How many people each arm has served, None where that isn't known.
+        since: Adds the points for charts that are later; None adds none.
+    """
+    points: Sequence[EvidencePoint] = ()
+    if since is not None:
+        with outside.store.begin(read_only=True) as transaction:
+            points = transaction.evidence_points(look.rollout.id, since=since, limit=MOST_POINTS)
+    return show_evidence(
+        look.rollout,
+        look.evidence,
+        look.stored,
+        people,
+        meter=read_meter(outside, look.rollout, look.evidence, look.stored),
+        points=points,
+    )
 
 
 def show_record(outside: Outside, look: Look) -> shapes.Rollout:

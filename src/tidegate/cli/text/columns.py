@@ -10,11 +10,18 @@ Cell = str | Text
 GAP = "  "
 
 
-def columns(rows: Sequence[Sequence[Cell]], *, indent: str = "") -> list[Text]:
-    """Return *rows* as lines with their columns aligned to the left."""
+def columns(
+    rows: Sequence[Sequence[Cell]], *, indent: str = "", free: int | None = None
+) -> list[Text]:
+    """
+    Return *rows* as lines with their columns aligned to the left.
+
+    A row of exactly *free* cells is a remark: its last cell may be longer than its column is wide.
+    """
+    measured = [row[:-1] if free is not None and len(row) == free else row for row in rows]
     widths = [
         max(cell_len(_plain(cell)) for cell in column)
-        for column in zip_longest(*rows, fillvalue="")
+        for column in zip_longest(*measured, fillvalue="")
     ]
     lines = []
     for row in rows:

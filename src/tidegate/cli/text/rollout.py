@@ -7,7 +7,7 @@ from typing import Final
 from rich.text import Text
 
 from tidegate.api import words
-from tidegate.api.shapes.evidence import Evidence
+from tidegate.api.shapes.evidence import Evidence, Signal
 from tidegate.api.shapes.ledger import Entry
 from tidegate.api.shapes.rollout import Event, Phase, Rollout
 from tidegate.cli.text.columns import Cell, columns
@@ -28,6 +28,7 @@ _STYLES: Final = {
 _SHOWN: Final = {
     "PROVEN": "green",
     "PARTLY": "cyan",
+    "CANNOT IN THIS BAKE": "yellow",
     "HARM": "bold red",
     "NO DATA": "yellow",
 }
@@ -124,37 +125,80 @@ def exposure_lines(rollout: Rollout) -> list[Text]:
 
 
 def evidence_lines(evidence: Evidence, *, wide: bool) -> list[Text]:
-    """Return what the signals have shown, one a line."""
-    rows: list[list[Cell]] = []
-    for signal in evidence.signals:
-        row: list[Cell] = [
-            signal.name,
-            Text(signal.shown, style=_SHOWN.get(signal.shown, "")),
-            words.comparison_words(signal),
-            words.ruled_out_words(signal),
-            words.tolerated_words(signal),
-            words.signal_note(signal),
-        ]
-        if wide:
-            row[2:2] = ["gate" if signal.gate else "-"]
-            row.append(
-                f"candidate {signal.candidate.total}, baseline {signal.baseline.total} counted"
-            )
-        rows.append(row)
+    """Return what the signals have shown, one a line, and below them how much that rests on."""
+    rows = [_signal_row(signal, evidence, wide=wide) for signal in evidence.signals]
     for exercise in evidence.exercises:
         rows.append(
             [
                 f"exercise {exercise.name}",
-                Text(exercise.shown, style=_SHOWN.get(exercise.shown, "")),
                 f"{exercise.count} of {exercise.needed} calls",
+                "",
+                "",
+                _shown(exercise.shown),
             ]
         )
     if not rows:
         return []
+    for name, text in (
+        ("exposure", words.exposure_met_words(evidence)),
+        ("coverage", words.coverage_words(evidence)),
+        ("data", words.data_words(evidence)),
+    ):
+        if text:
+            rows.append([name, text])
     head = f"  {evidence.phase_name}: {words.progress_words(evidence)}"
     if not evidence.in_force:
         head += " (of an earlier phase or attempt, or over)"
-    return [Text(head), *columns(rows, indent="  ")]
+    return [Text(head), *columns(rows, indent="  ", free=2)]
+
+
+def point_lines(evidence: Evidence) -> list[Text]:
+    """Return the points of the charts as a table: per moment and signal what was ruled out."""
+    rows: list[list[Cell]] = [["AT", "PHASE", "SIGNAL", "SHOWN", "RULED OUT", "BAD OF CANDIDATE"]]
+    units = {signal.name: signal.unit for signal in evidence.signals}
+    for point in evidence.points:
+        for one in point.signals:
+            unit = units.get(one.name)
+            excluded = "-"
+            if one.ruled_out is not None and unit is not None:
+                excluded = words.tolerance_words(one.ruled_out, unit)
+            rows.append(
+                [
+                    words.clock_words(point.at),
+                    str(point.phase),
+                    one.name,
+                    _shown(one.shown),
+                    excluded,
+                    f"{one.candidate[1]} of {one.candidate[0]}",
+                ]
+            )
+    return columns(rows, indent="  ") if evidence.points else []
+
+
+def _signal_row(signal: Signal, evidence: Evidence, *, wide: bool) -> list[Cell]:
+    notes = [
+        words.signal_note(signal),
+        words.proof_words(signal),
+        words.power_words(signal, by_hour_of_week=evidence.by_hour_of_week),
+    ]
+    row: list[Cell] = [
+        signal.name,
+        words.comparison_words(signal),
+        words.ruled_out_words(signal),
+        words.tolerated_words(signal),
+        _shown(signal.shown),
+        "; ".join(note for note in notes if note),
+    ]
+    if wide:
+        row += [
+            "gate" if signal.gate else "no gate",
+            f"candidate {signal.candidate.total}, baseline {signal.baseline.total} counted",
+        ]
+    return row
+
+
+def _shown(word: str) -> Text:
+    return Text(word, style=_SHOWN.get(word, ""))
 
 
 def standing_lines(rollout: Rollout, *, times: TimeFormat) -> list[str]:

@@ -2,11 +2,12 @@
 What a source measured, and what happened between two measurements.
 
 A `Reading` holds cumulative counts per series (one series per process or proxy cluster, so that a
-restart is seen as a restart). `difference` turns two readings into a `Tick` or says which quality the
-data lacks. It never guesses: what isn't there is missing.
+restart is seen as a restart). `ticks_by_group` turns two readings into ticks or says which quality the
+data lacks, `difference` into one tick of all groups. They never guess: what isn't there is missing.
 """
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -26,7 +27,9 @@ class Quality(StrEnum):
     WRONG_SPLIT = "wrong_split"
     """The candidate's share of requests isn't what the traffic layer was told."""
     SILENT = "silent"
-    """The candidate is exposed and gets nothing, while the baseline is busy."""
+    """The candidate, or one of its members, is exposed and gets nothing while others are busy."""
+    QUIET = "quiet"
+    """One of its members got nothing for so long that it is not baked time, and not yet a reason to hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +39,16 @@ class SeriesCounts:
 
     `total` counts requests (errors), good events (usage) or observations (latency); `bad` counts bad
     requests (errors only). `buckets` holds cumulative-in-time, per-bucket counts matching the
-    reading's `bounds` (latency only), the last bucket being everything above the last bound.
+    reading's `bounds` (latency only), the last bucket being everything above the last bound. `gauge` is
+    a value of this moment (saturation and limits only). `group` is what the series is a part of where
+    that matters: a zone within which arms are compared, or a cell of coverage.
     """
 
     total: float
     bad: float = 0.0
     buckets: tuple[float, ...] = ()
+    gauge: float | None = None
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,23 +66,44 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MemberTick:
+    """What one series of an arm did between two readings; `gauge` is its value at the second."""
+
+    name: str
+    total: int = 0
+    bad: int = 0
+    gauge: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ArmTick:
-    """What one arm did between two readings."""
+    """
+    What one arm did between two readings.
+
+    `members` is empty unless it was asked for. A member counts from its second reading on, and has a
+    gauge from its first.
+    """
 
     total: int
     bad: int = 0
     buckets: tuple[int, ...] = ()
+    members: tuple[MemberTick, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tick:
-    """What both arms did between two readings of one signal at one placement."""
+    """
+    What both arms did between two readings of one signal at one placement.
+
+    `group` is the part of it that this is about, such as a zone; empty for all of it.
+    """
 
     begin: datetime
     end: datetime
     candidate: ArmTick
     baseline: ArmTick
     bounds: tuple[float, ...] = ()
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,65 +116,191 @@ class Gap:
 
 def difference(previous: Reading, current: Reading, *, needs_baseline: bool) -> Tick | Gap:
     """
-    Return what happened between *previous* and *current*, or why that can't be said.
+    Return what happened between *previous* and *current* in all groups together, or why not.
 
     A series that is new counts from its first sight; one that restarted counts from zero again.
     *needs_baseline* is false where the candidate serves everyone and there is nothing to compare with.
     """
+    grown = _grown(previous, current, needs_baseline=needs_baseline)
+    if isinstance(grown, Gap):
+        return grown
+    whole = {arm: _together(groups.values(), current.bounds) for arm, groups in grown.items()}
+    return _tick(previous, current, whole[Arm.CANDIDATE], whole[Arm.BASELINE])
+
+
+def ticks_by_group(
+    previous: Reading, current: Reading, *, needs_baseline: bool, with_members: bool = False
+) -> tuple[Tick, ...] | Gap:
+    """
+    Return what happened between *previous* and *current* in each group, by the groups' names.
+
+    A group in which an arm has no series says nothing about it, and is left out; the others go on. Only
+    when that leaves none is the data missing. *with_members* keeps the series of each arm apart too.
+    """
+    grown = _grown(previous, current, needs_baseline=needs_baseline, with_members=with_members)
+    if isinstance(grown, Gap):
+        return grown
+    candidate, baseline = grown[Arm.CANDIDATE], grown[Arm.BASELINE]
+    names = sorted(candidate.keys() & baseline.keys() if needs_baseline else candidate)
+    if not names:
+        return Gap(quality=Quality.MISSING, why="no group has series of both arms")
+    nothing = _Growth.of(current.bounds)
+    ticks: list[Tick] = []
+    for name in names:
+        tick = _tick(previous, current, candidate[name], baseline.get(name, nothing), group=name)
+        if isinstance(tick, Gap):
+            return tick
+        ticks.append(tick)
+    return tuple(ticks)
+
+
+def uses_by_group(
+    previous: Reading, current: Reading, *, needs_baseline: bool
+) -> tuple[tuple[str, int, int], ...] | Gap:
+    """
+    Return each group with how often the candidate and the baseline were used in it, by name.
+
+    Unlike in a comparison, a group that only one arm has counts: it is a kind of use all the same.
+    """
+    grown = _grown(previous, current, needs_baseline=needs_baseline)
+    if isinstance(grown, Gap):
+        return grown
+    candidate, baseline = grown[Arm.CANDIDATE], grown[Arm.BASELINE]
+    nothing = _Growth.of(())
+    return tuple(
+        (
+            name,
+            round(candidate.get(name, nothing).total),
+            round(baseline.get(name, nothing).total),
+        )
+        for name in sorted(candidate.keys() | baseline.keys())
+    )
+
+
+# --- what series grew by ---------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Growth:
+    """What the series of one arm in one group grew by."""
+
+    total: float
+    bad: float
+    buckets: list[float]
+    members: list[MemberTick]
+
+    @classmethod
+    def of(cls, bounds: tuple[float, ...]) -> "_Growth":
+        return cls(0.0, 0.0, [0.0] * (len(bounds) + 1) if bounds else [], [])
+
+    def add(self, total: float, bad: float, buckets: Sequence[float]) -> None:
+        self.total += total
+        self.bad += bad
+        for index, count in enumerate(buckets):
+            self.buckets[index] += count
+
+
+def _grown(
+    previous: Reading, current: Reading, *, needs_baseline: bool, with_members: bool = False
+) -> dict[Arm, dict[str, _Growth]] | Gap:
     if current.at <= previous.at:
         return Gap(quality=Quality.STALE, why=f"last measured at {current.at.isoformat()}")
     if current.bounds != previous.bounds:
         return Gap(quality=Quality.CONTRADICTORY, why="the histogram's buckets changed")
-    arms: dict[Arm, ArmTick] = {}
+    arms: dict[Arm, dict[str, _Growth]] = {}
     for arm in Arm:
         if arm is Arm.BASELINE and not needs_baseline:
-            empty = (0,) * (len(current.bounds) + 1) if current.bounds else ()
-            arms[arm] = ArmTick(total=0, buckets=empty)
+            arms[arm] = {}
             continue
-        found = _arm_difference(arm, previous, current)
+        found = _arm_growth(arm, previous, current, with_members=with_members)
         if isinstance(found, Gap):
             return found
         arms[arm] = found
+    return arms
+
+
+def _together(parts: Iterable[_Growth], bounds: tuple[float, ...]) -> _Growth:
+    whole = _Growth.of(bounds)
+    for part in parts:
+        whole.add(part.total, part.bad, part.buckets)
+    return whole
+
+
+def _tick(
+    previous: Reading,
+    current: Reading,
+    candidate: _Growth,
+    baseline: _Growth,
+    *,
+    group: str = "",
+) -> Tick | Gap:
+    for arm, grown in ((Arm.CANDIDATE, candidate), (Arm.BASELINE, baseline)):
+        if grown.bad > grown.total:
+            return Gap(
+                quality=Quality.CONTRADICTORY,
+                why=f"{arm.value}: {grown.bad:g} bad of {grown.total:g} in one tick",
+            )
     return Tick(
         begin=previous.at,
         end=current.at,
-        candidate=arms[Arm.CANDIDATE],
-        baseline=arms[Arm.BASELINE],
+        candidate=_arm_tick(candidate),
+        baseline=_arm_tick(baseline),
         bounds=current.bounds,
+        group=group,
     )
 
 
-def _arm_difference(arm: Arm, previous: Reading, current: Reading) -> ArmTick | Gap:
+def _arm_tick(grown: _Growth) -> ArmTick:
+    return ArmTick(
+        total=round(grown.total),
+        bad=round(grown.bad),
+        buckets=tuple(map(round, grown.buckets)),
+        members=tuple(grown.members),
+    )
+
+
+def _arm_growth(
+    arm: Arm, previous: Reading, current: Reading, *, with_members: bool
+) -> dict[str, _Growth] | Gap:
     series_now = current.arms.get(arm, {})
     if not series_now:
         return Gap(quality=Quality.MISSING, why=f"no series for the {arm.value}")
-    total = bad = 0.0
-    buckets = [0.0] * (len(current.bounds) + 1) if current.bounds else []
+    series_before = previous.arms.get(arm, {})
+    bucket_count = len(current.bounds) + 1 if current.bounds else 0
+    groups: dict[str, _Growth] = {}
     for name, now in series_now.items():
-        before = previous.arms.get(arm, {}).get(name)
+        before = series_before.get(name)
         # What was measured before is looked at as well: a number less NaN is no number either.
         for counts in (now, before or now):
-            problem = _problem(f"{arm.value} series {name}", counts, bucket_count=len(buckets))
+            problem = _problem(f"{arm.value} series {name}", counts, bucket_count=bucket_count)
             if problem is not None:
                 return problem
+        grown = groups.get(now.group)
+        if grown is None:
+            grown = groups[now.group] = _Growth.of(current.bounds)
         if before is None:
+            if with_members and now.gauge is not None:
+                grown.members.append(MemberTick(name=name, gauge=now.gauge))
             continue
         if _went_back(before, now):
-            before = SeriesCounts(total=0.0, bad=0.0, buckets=(0.0,) * len(buckets))
-        total += now.total - before.total
-        bad += now.bad - before.bad
-        for index, count in enumerate(now.buckets):
-            buckets[index] += count - before.buckets[index]
-    if bad > total:
-        return Gap(
-            quality=Quality.CONTRADICTORY, why=f"{arm.value}: {bad:g} bad of {total:g} in one tick"
+            before = SeriesCounts(total=0.0, bad=0.0, buckets=(0.0,) * bucket_count)
+        total, bad = now.total - before.total, now.bad - before.bad
+        grown.add(
+            total,
+            bad,
+            [count - was for count, was in zip(now.buckets, before.buckets, strict=True)],
         )
-    return ArmTick(total=round(total), bad=round(bad), buckets=tuple(map(round, buckets)))
+        if with_members:
+            grown.members.append(
+                MemberTick(name=name, total=round(total), bad=round(bad), gauge=now.gauge)
+            )
+    return groups
 
 
 def _problem(series: str, counts: SeriesCounts, *, bucket_count: int) -> Gap | None:
     values = (counts.total, counts.bad, *counts.buckets)
-    if not all(math.isfinite(value) for value in values):
+    gauge = 0.0 if counts.gauge is None else counts.gauge
+    if not (math.isfinite(gauge) and all(math.isfinite(value) for value in values)):
         return Gap(quality=Quality.NOT_A_NUMBER, why=f"{series} isn't a number")
     if any(value < 0 for value in values) or counts.bad > counts.total:
         return Gap(

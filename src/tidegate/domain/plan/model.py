@@ -32,6 +32,12 @@ class SignalKind(StrEnum):
     """Good events against the assigned share of exposure; fewer is harm."""
     LATENCY = "latency"
     """A histogram; a heavier tail is harm."""
+    TRAFFIC = "traffic"
+    """Requests per arm against the configured weight; too few or too many is harm."""
+    SATURATION = "saturation"
+    """A gauge per member, such as memory; exposed members above the others is harm."""
+    LIMIT = "limit"
+    """One number of the whole target against a fixed limit; it has no arms and certifies nothing."""
 
 
 class ToleranceUnit(StrEnum):
@@ -41,6 +47,8 @@ class ToleranceUnit(StrEnum):
     """An absolute share: 0.05pp is 0.0005."""
     RELATIVE = "relative"
     """A share of the baseline's value: 20% is 0.2."""
+    DURATION = "duration"
+    """Milliseconds (latency): 20ms is 20.0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +59,49 @@ class Tolerance:
     unit: ToleranceUnit
 
 
+class Counting(StrEnum):
+    """What an errors signal counts."""
+
+    EVENTS = "events"
+    """Requests. Right while one user's trouble makes one bad request."""
+    USERS = "users"
+    """Different people per tick: one user's retries count once."""
+
+
+class Noise(StrEnum):
+    """How a signal's events scatter when nothing is wrong."""
+
+    INDEPENDENT = "independent"
+    """One event says nothing of the next, as with requests of many users."""
+    CLUSTERED = "clustered"
+    """In bursts: the test is calibrated on shards of the baseline that play candidate."""
+
+
+class Effect(StrEnum):
+    """What an alarm or a broken limit does to a rollout."""
+
+    HALT = "halt"
+    HOLD = "hold"
+    IGNORE = "ignore"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """A fixed limit in the signal's own unit, and what crossing it does. `above` tells which side is bad."""
+
+    value: float
+    above: bool
+    effect: Effect
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalSpec:
     """
     One signal of the service and what is demanded of it.
 
-    `gate` signals must be certified before a phase passes; the others can only hold or halt.
+    `gate` signals must be certified before a phase passes; the others can only hold or halt. A `shadow`
+    signal is watched and judged, and its verdict does nothing. `new_in_shadow` lets a signal that is no
+    gate begin so in the first rollout that has it. `limit` is set for limit signals only.
     `source` and `settings` are the signals driver's business (a URL, a query); the domain never reads them.
     """
 
@@ -66,6 +111,11 @@ class SignalSpec:
     tolerance: Tolerance
     source: str
     settings: tuple[tuple[str, str], ...] = ()
+    counting: Counting = Counting.EVENTS
+    noise: Noise = Noise.INDEPENDENT
+    shadow: bool = False
+    new_in_shadow: bool = True
+    limit: Limit | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +126,75 @@ class ExerciseSpec:
     minimum_count: int
     source: str
     settings: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoverageSpec:
+    """
+    Which kinds of use a phase must have seen before it may pass.
+
+    A cell is one combination of the labels `by` (region, client, feature path). Cells that hold at
+    least `smallest_cell` of the baseline's use count. A cell is covered once the candidate served so
+    much in it that a failure of the share `smallest_failure` would have shown; covered cells must hold
+    `share` of all use, and at most `unseen` of the candidate's use may be of kinds never seen before.
+    Each time zone with 5 % of the use must have had `busy_hours` of its local busy hours in the bake;
+    `timezone_label` names the label that holds it, None takes the target's.
+    """
+
+    by: tuple[str, ...]
+    smallest_cell: float
+    smallest_failure: float
+    share: float
+    unseen: float
+    busy_hours: int
+    timezone_label: str | None
+    source: str
+    settings: tuple[tuple[str, str], ...] = ()
+
+
+class Impact(StrEnum):
+    """What a dependency's outage does to what needs it."""
+
+    OUTAGE = "outage"
+    DEGRADED = "degraded"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependency:
+    """That one node of a health model needs another, and how much."""
+
+    node: str
+    impact: Impact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthNode:
+    """
+    One part of a service, or something it needs: which signals tell its state, and what it needs.
+
+    A node named like another service of this system is that service.
+    """
+
+    name: str
+    signals: tuple[str, ...] = ()
+    needs: tuple[Dependency, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthModel:
+    """The parts of a service and their dependencies; without cycles. Empty: only the service itself."""
+
+    nodes: tuple[HealthNode, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertPolicy:
+    """Which alerts from outside concern the service (all labels must match) and what they do."""
+
+    match: tuple[tuple[str, str], ...] = ()
+    page: Effect = Effect.HALT
+    ticket: Effect = Effect.HOLD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +238,7 @@ class Phase:
     approvers: str
     signals: tuple[SignalSpec, ...]
     exercises: tuple[ExerciseSpec, ...]
+    coverage: CoverageSpec | None = None
 
     @property
     def has_concurrent_baseline(self) -> bool:
@@ -147,7 +267,9 @@ class Plan:
 
     `tick` is how often signals are read; data older than `stale_after` is stale; after
     `no_data_halt_after` without usable data the rollout is halted. `apply_within` bounds how long a
-    target may take to serve what was asked. `quarantine` is how long the old version stays warm.
+    target may take to serve what was asked. `quarantine` is how long the old version stays warm. In the
+    first `warm_up` of a phase only gross harm counts and nothing is proven: caches are cold. Rollouts
+    that touch the same things raise exposure at least `stagger` apart, so that they can be told apart.
     """
 
     name: str
@@ -159,6 +281,10 @@ class Plan:
     no_data_halt_after: timedelta
     apply_within: timedelta
     quarantine: timedelta
+    warm_up: timedelta = timedelta(0)
+    stagger: timedelta = timedelta(0)
+    alerts: AlertPolicy = AlertPolicy()
+    health: HealthModel = HealthModel()
 
     def exposure_within(self, phase_index: int) -> dict[Placement, Exposure]:
         """

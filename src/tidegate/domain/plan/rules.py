@@ -22,6 +22,7 @@ from tidegate.domain.plan.rules_of_bakes import (
     clocks_in_order,
     production_bake_one_hour,
     quarantine_covers_last_bake,
+    warm_up_within_bakes,
 )
 from tidegate.domain.plan.rules_of_exposure import (
     every_target_reached,
@@ -31,6 +32,7 @@ from tidegate.domain.plan.rules_of_exposure import (
     two_groups_before_everyone,
     way_back_for_each_component,
 )
+from tidegate.domain.plan.rules_of_health import health_model_is_sound
 from tidegate.domain.plan.rules_of_names import (
     names_are_known,
     names_are_unique,
@@ -133,6 +135,13 @@ PLAN_RULES: Final = (
         flaws=production_bake_one_hour,
     ),
     Rule(
+        id="warm-up-within-bakes",
+        severity=Severity.ERROR,
+        demands="`warm_up` is shorter than the shortest bake that exposes users.",
+        why="Nothing is proven while caches are cold, so the bake would be mostly that.",
+        flaws=warm_up_within_bakes,
+    ),
+    Rule(
         id="bake-max-covers-bake",
         severity=Severity.ERROR,
         demands="`bake_max` is at least the bake.",
@@ -167,6 +176,14 @@ PLAN_RULES: Final = (
         "beta at most 0.1; alphas 0.000001 to 0.2.",
         why="A tolerance for everything is no gate; no field may take the gates away.",
         flaws=proof_is_strict,
+    ),
+    Rule(
+        id="health-model-is-sound",
+        severity=Severity.ERROR,
+        demands="The health model names what exists, each signal tells of one node, the service "
+        "needs every node, and nothing needs itself.",
+        why="A state that rests on nothing, or on itself, would look like one.",
+        flaws=health_model_is_sound,
     ),
     Rule(
         id="usage-signal-present",

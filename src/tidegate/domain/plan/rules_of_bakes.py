@@ -65,6 +65,19 @@ def bake_max_covers_bake(subject: Subject) -> Iterator[Flaw]:
             )
 
 
+def warm_up_within_bakes(subject: Subject) -> Iterator[Flaw]:
+    """Yield when a phase that exposes users would be over, by its bake, while it still warms up."""
+    plan = subject.spec.plan
+    bakes = [phase.bake for phase in plan.phases if phase.exposes_users]
+    if bakes and plan.warm_up >= min(bakes):
+        yield Flaw(
+            message=f"phases warm up for {format_duration(plan.warm_up)}, but the shortest bake is "
+            f"{format_duration(min(bakes))}",
+            fix=f"set warm_up below {format_duration(min(bakes))}, or bake longer",
+            path=("plan", "warm_up"),
+        )
+
+
 def clocks_in_order(subject: Subject) -> Iterator[Flaw]:
     """Yield where tick, staleness, halting without data and bakes don't fit one another."""
     plan = subject.spec.plan

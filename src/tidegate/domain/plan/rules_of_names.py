@@ -64,6 +64,7 @@ def names_are_unique(subject: Subject) -> Iterator[Flaw]:
     yield from _twice("component", (one.name for one in spec.components), ("components",))
     yield from _twice("target", (one.name for one in spec.targets), ("targets",))
     yield from _twice("phase", (one.name for one in spec.plan.phases), ("plan", "phases"))
+    yield from _twice("node", (one.name for one in spec.plan.health.nodes), ("health", "model"))
     for index, phase in enumerate(spec.plan.phases):
         path = ("plan", "phases", index)
         yield from _twice("signal", (one.name for one in phase.signals), (*path, "signals"))

@@ -14,10 +14,12 @@ from typing import Final, assert_never
 
 from tidegate.domain.durations import rough_duration
 from tidegate.domain.health.evidence import Judgement, Verdict, judge
-from tidegate.domain.plan.model import Phase, Recovery
+from tidegate.domain.health.trouble import describe as trouble_in_words
+from tidegate.domain.plan.model import Effect, Phase, Recovery
 from tidegate.domain.quantities import (
     FULL_WEIGHT_BPS,
 )
+from tidegate.domain.rollout.alarms import describe
 from tidegate.domain.rollout.decisions import (
     Advance,
     BringBack,
@@ -48,6 +50,7 @@ from tidegate.domain.rollout.model import (
     WhoCanAct,
 )
 from tidegate.domain.rollout.seen import (
+    alarms_with,
     allows_nobody,
     certified_before,
     count_trips,
@@ -56,16 +59,22 @@ from tidegate.domain.rollout.seen import (
     first_finished,
     first_unsettled,
     is_last_phase,
+    is_suspected,
     latched_elsewhere,
     not_withdrawn,
     pass_of_phase_before,
     phase_in_force,
+    phase_index_in_force,
     valid_approvals,
     watch_silence,
 )
+from tidegate.domain.rollout.stagger import too_close
 
 _RECOVERS_BY_ITSELF: Final = frozenset({HaltCause.HARM, HaltCause.NOT_APPLIED})
-"""Causes that leave nothing for a person to weigh. Data that went missing, or a person's own stop, do."""
+"""
+Causes that leave nothing for a person to weigh. Data that went missing does, and so does what a person or
+an alarm stopped: they know something that the signals don't show.
+"""
 
 
 def decide(seen: Observation) -> Decision:
@@ -100,12 +109,17 @@ def decide(seen: Observation) -> Decision:
 
 def _decide_waiting(seen: Observation) -> Decision:
     rollout = seen.rollout
-    stop = _halt_for_harm(seen)
+    stop = _halt_for_harm(seen) or _halt_for_alarm(seen)
     if stop is not None:
         return stop
     left = first_exposed(seen) if allows_nobody(rollout) else None
     if left is not None:
         return _withdraw_again(left)
+    alarmed = _alarmed(seen)
+    # A rehearsal that has begun is brought to its end: that closes what it opened.
+    begun = rollout.rehearsal in (Rehearsal.FORWARD, Rehearsal.BACK)
+    if alarmed and not begun:
+        return _hold("alarm", alarmed, ReasonCode.ALARM, who=WhoCanAct.OPERATOR)
     if rollout.phase_index == 0 and rollout.rehearsal is not Rehearsal.PROVEN:
         return _decide_rehearsal(seen)
     agreed = valid_approvals(rollout, rollout.phase_index)
@@ -126,6 +140,12 @@ def _decide_waiting(seen: Observation) -> Decision:
             ReasonCode.MORE_EVIDENCE,
             who=WhoCanAct.OPERATOR,
         )
+    troubled = _troubled(seen)
+    if troubled:
+        return _hold("not-this-change", troubled, ReasonCode.NOT_THIS_CHANGE)
+    crowded = too_close(rollout, seen.neighbours, seen.now)
+    if crowded is not None:
+        return _hold("stagger", crowded[1], ReasonCode.STAGGER, until=crowded[0])
     return EnterPhase(
         rule="enter-phase",
         because=f"phase {rollout.phase_index + 1} of {len(rollout.plan.phases)}:"
@@ -183,15 +203,18 @@ def _decide_rehearsal(seen: Observation) -> Decision:
 
 
 def _decide_applying(seen: Observation) -> Decision:
+    rollout = seen.rollout
+    stop = _halt_for_harm(seen) or _halt_for_alarm(seen)
+    if stop is not None:
+        return stop
     unsettled = first_unsettled(seen)
     if unsettled is None:
-        phase = seen.rollout.phase
         return StartBake(
             rule="observed-everywhere",
-            because=f"{phase.name} is served as asked by every member",
-            trips=count_trips(seen),
+            because=f"{rollout.phase.name} is served as asked by every member",
+            trips=count_trips(seen, rollout.phase_index),
         )
-    return _wait_for_targets(seen, seen.rollout.state_since, unsettled, ReasonCode.APPLYING)
+    return _wait_for_targets(seen, rollout.state_since, unsettled, ReasonCode.APPLYING)
 
 
 def _wait_for_targets(
@@ -221,16 +244,25 @@ def _decide_baking(seen: Observation) -> Decision:
     because = "; ".join(judgement.reasons)
     if judgement.verdict is Verdict.FAIL:
         return HaltNow(rule="harm-proven", because=because, cause=HaltCause.HARM)
+    alarm = _halt_for_alarm(seen)
+    if alarm is not None:
+        return alarm
     finished = first_finished(seen)
     if finished is not None:
         # Completing was decided and begun, and whoever did so didn't live to record it.
         return Complete(rule="all-phases-passed", because=finished, passed=_pass_of(seen))
+    alarmed = _alarmed(seen)
+    if alarmed:
+        return _pause("alarm", alarmed, ReasonCode.ALARM, None)
     unsettled = first_unsettled(seen)
     if unsettled is not None:
         return _pause("drift", unsettled, ReasonCode.NO_DATA, _no_data_deadline(seen))
     silence = watch_silence(seen)
     if silence is not None:
         return _pause("watch-silent", silence, ReasonCode.NO_DATA, _no_data_deadline(seen))
+    troubled = _troubled(seen)
+    if troubled:
+        return _pause("not-this-change", troubled, ReasonCode.NOT_THIS_CHANGE, None)
     match judgement.verdict:
         case Verdict.UNUSABLE:
             if seen.now - rollout.state_since < rollout.plan.stale_after:
@@ -315,6 +347,9 @@ def _decide_held(seen: Observation) -> Decision:
     because = "; ".join(judgement.reasons)
     if judgement.verdict is Verdict.FAIL:
         return HaltNow(rule="harm-proven", because=because, cause=HaltCause.HARM)
+    alarm = _halt_for_alarm(seen)
+    if alarm is not None:
+        return alarm
     if rollout.waiting_on.reason is ReasonCode.INCONCLUSIVE:
         return Hold(
             rule="inconclusive",
@@ -324,20 +359,30 @@ def _decide_held(seen: Observation) -> Decision:
     unsettled = first_unsettled(seen)
     silence = watch_silence(seen)
     trouble = unsettled or silence
-    if trouble is None and judgement.verdict is Verdict.UNUSABLE:
+    # Put on hold right after its bake began, it has had no time to have data.
+    is_young = seen.now - rollout.phase_since < rollout.plan.stale_after
+    if trouble is None and judgement.verdict is Verdict.UNUSABLE and not is_young:
         trouble = because
     if trouble is not None:
         return _hold_without_data(seen, trouble, watch_is_alive=silence is None)
+    troubled = _troubled(seen)
+    if troubled:
+        return _hold(
+            "not-this-change", troubled, ReasonCode.NOT_THIS_CHANGE, who=WhoCanAct.OPERATOR
+        )
     if judgement.verdict is Verdict.SUSPECT:
         return _hold("harm-suspected", because, ReasonCode.SUSPECTED_HARM, who=WhoCanAct.OPERATOR)
+    alarmed = _alarmed(seen)
+    if alarmed:
+        return _hold("alarm", alarmed, ReasonCode.ALARM, who=WhoCanAct.OPERATOR)
     return Unpause(rule="hold-ended", because=f"the cause is gone; {because}")
 
 
 def _hold_without_data(seen: Observation, trouble: str, *, watch_is_alive: bool) -> Decision:
-    deadline = seen.rollout.state_since + seen.rollout.plan.no_data_halt_after
+    deadline = _no_data_deadline(seen)
     # While our own watch is silent nothing was looked at, so nothing can be said to be missing.
     if seen.now >= deadline and watch_is_alive:
-        waited = rough_duration(seen.now - seen.rollout.state_since)
+        waited = rough_duration(seen.now - deadline + seen.rollout.plan.no_data_halt_after)
         return HaltNow(
             rule="no-data-halt-after",
             because=f"no usable data for {waited}: {trouble}",
@@ -443,13 +488,35 @@ def _latched(seen: Observation) -> HaltNow | None:
     if latched is None:
         return None
     # Whoever found harm may have stopped it and not lived to record why: the evidence still says so.
-    return _halt_for_harm(seen) or HaltNow(
-        rule="stop-latched-at-target", because=latched, cause=HaltCause.PERSON
+    return (
+        _halt_for_harm(seen)
+        or _halt_for_alarm(seen)
+        or HaltNow(rule="stop-latched-at-target", because=latched, cause=HaltCause.PERSON)
     )
 
 
+def _halt_for_alarm(seen: Observation) -> HaltNow | None:
+    alarms = alarms_with(seen, Effect.HALT)
+    if not alarms:
+        return None
+    because = "; ".join(map(describe, alarms))
+    return HaltNow(rule="alarm", because=because, cause=HaltCause.ALARM)
+
+
+def _alarmed(seen: Observation) -> str:
+    """Return which alarms keep exposure from rising, in words; empty when none does."""
+    return "; ".join(map(describe, alarms_with(seen, Effect.HOLD)))
+
+
+def _troubled(seen: Observation) -> str:
+    """Return what both arms suffer from and whom to look at, in words; empty when nothing."""
+    trouble = evidence_in_force(seen).trouble
+    return "" if trouble is None else trouble_in_words(trouble)
+
+
 def _halt_for_trip(seen: Observation) -> HaltNow | None:
-    trips = count_trips(seen)
+    index = phase_index_in_force(seen.rollout)
+    trips = 0 if index is None else count_trips(seen, index)
     if trips <= seen.rollout.trips_before:
         return None
     return HaltNow(
@@ -467,6 +534,7 @@ def _judge(seen: Observation, phase: Phase) -> Judgement:
         budget=seen.rollout.plan.budget,
         attempt=seen.rollout.attempt,
         carried=certified_before(seen.rollout),
+        was_suspect=is_suspected(seen.rollout),
     )
 
 
@@ -474,6 +542,10 @@ def _judge(seen: Observation, phase: Phase) -> Judgement:
 
 
 def _no_data_deadline(seen: Observation) -> datetime:
+    """Return until when data may be missing: counted from when it went missing, not from the hold."""
+    waiting_on = seen.rollout.waiting_on
+    if waiting_on.reason is ReasonCode.NO_DATA and waiting_on.until is not None:
+        return waiting_on.until
     return seen.now + seen.rollout.plan.no_data_halt_after
 
 

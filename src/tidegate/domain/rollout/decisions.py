@@ -17,6 +17,7 @@ from tidegate.domain.quantities import (
     Placement,
     Version,
 )
+from tidegate.domain.rollout.alarms import Alarm
 from tidegate.domain.rollout.model import (
     Approval,
     HaltCause,
@@ -25,6 +26,7 @@ from tidegate.domain.rollout.model import (
     Rollout,
     WaitingOn,
 )
+from tidegate.domain.rollout.stagger import Neighbour
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +46,19 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """All that a decision may depend on. If it isn't a field, it isn't an input."""
+    """
+    All that a decision may depend on. If it isn't a field, it isn't an input.
+
+    `alarms` are those that are active and concern the rollout; `neighbours` the other rollouts that expose
+    something, known only while this one waits to raise its own exposure.
+    """
 
     now: datetime
     rollout: Rollout
     placements: tuple[Seen, ...]
     evidence: Evidence
+    alarms: tuple[Alarm, ...] = ()
+    neighbours: tuple[Neighbour, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

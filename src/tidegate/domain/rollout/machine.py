@@ -47,6 +47,7 @@ class Event(StrEnum):
     HARM_FOUND = "harm_found"
     HALTED_BY_PERSON = "halted_by_person"
     GAVE_UP_WAITING = "gave_up_waiting"
+    ALARM_RAISED = "alarm_raised"
     RESUMED = "resumed"
     RECOVERY_STARTED = "recovery_started"
     RECOVERED = "recovered"
@@ -63,13 +64,16 @@ FINAL: Final[frozenset[State]] = frozenset(
     }
 )
 
-WATCHED: Final[frozenset[State]] = frozenset({State.WAITING, State.BAKING, State.HELD})
-"""States in which signals may have to be read: harm doesn't wait for data or for people."""
+WATCHED: Final[frozenset[State]] = frozenset(
+    {State.WAITING, State.APPLYING, State.BAKING, State.HELD}
+)
+"""States in which signals may have to be read: harm doesn't wait for data, targets or people."""
 
 _STOPS: Final[Mapping[Event, State]] = {
     Event.HALTED_BY_PERSON: State.HALTED,
     Event.HARM_FOUND: State.HALTED,
     Event.GAVE_UP_WAITING: State.HALTED,
+    Event.ALARM_RAISED: State.HALTED,
     Event.RECOVERY_STARTED: State.RECOVERING,
 }
 

@@ -25,6 +25,9 @@ class ReasonCode(StrEnum):
     MORE_EVIDENCE = "more_evidence"
     NO_DATA = "no_data"
     SUSPECTED_HARM = "suspected_harm"
+    ALARM = "alarm"
+    NOT_THIS_CHANGE = "not_this_change"
+    STAGGER = "stagger"
     INCONCLUSIVE = "inconclusive"
     WITHDRAWING = "withdrawing"
     PERSON_AFTER_HALT = "person_after_halt"
@@ -59,6 +62,8 @@ class HaltCause(StrEnum):
     PERSON = "person"
     NO_DATA = "no_data"
     NOT_APPLIED = "not_applied"
+    ALARM = "alarm"
+    """An alert or a report from outside, of page severity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +116,8 @@ class Rollout:
     being waited for, applied or baked. `generations` are the latest issued per target.
     `baselines` is what each placement served before, and goes back to. `bake_allowance` is how many
     times `bake_max` may pass before an undecided bake is inconclusive: each resume adds one.
+    `suspected` is whether the present hold has seen likely harm: then more than the end of the hold's
+    latest reason is needed to go on.
     `trips_before` is what the proxies' cut-offs stood at when the bake began. `is_return` marks a
     rollout that only brings back an earlier version. `components` and `targets` are what the
     service's document said at the start; a later edit of it changes nothing here.
@@ -143,6 +150,7 @@ class Rollout:
     finished_at: datetime | None = None
     settled: bool = False
     is_return: bool = False
+    suspected: bool = False
     components: tuple[ComponentSpec, ...] = ()
     targets: tuple[TargetSpec, ...] = ()
 
@@ -185,4 +193,10 @@ class Rollout:
             state=state,
             state_since=at if state is not self.state else self.state_since,
             finished_at=at if state in FINAL else self.finished_at,
+            suspected=self.suspected and state is State.HELD,
         )
+
+    def waiting(self, waiting_on: WaitingOn) -> "Rollout":
+        """Return this rollout waiting for *waiting_on*; suspicion is kept as long as it is held."""
+        suspects = waiting_on.reason is ReasonCode.SUSPECTED_HARM
+        return replace(self, waiting_on=waiting_on, suspected=self.suspected or suspects)

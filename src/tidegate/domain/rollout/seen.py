@@ -7,12 +7,13 @@ does the evidence belong to this phase), in words where people read the answer.
 
 from tidegate.domain.durations import rough_duration
 from tidegate.domain.health.evidence import NO_EVIDENCE, Evidence
-from tidegate.domain.plan.model import Phase
+from tidegate.domain.plan.model import Effect, Phase
 from tidegate.domain.quantities import (
     NO_EXPOSURE,
     Exposure,
     Placement,
 )
+from tidegate.domain.rollout.alarms import Alarm, concerns, effect_by_severity
 from tidegate.domain.rollout.decisions import (
     Observation,
     Seen,
@@ -21,6 +22,7 @@ from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import (
     Approval,
     PhasePass,
+    ReasonCode,
     Rehearsal,
     Rollout,
 )
@@ -53,12 +55,20 @@ def phase_in_force(rollout: Rollout) -> Phase | None:
     """
     Return the phase whose exposure users meet now, and whose signals must be watched.
 
-    While the next phase is waited for, the one before stays in force, and so does its watch.
+    While the next phase is waited for or applied, the one before stays in force, and so does its
+    watch: its users don't stop being harmed because more are about to come.
     """
+    index = phase_index_in_force(rollout)
+    return None if index is None else rollout.plan.phases[index]
+
+
+def phase_index_in_force(rollout: Rollout) -> int | None:
+    """Return the index of the phase in force; see `phase_in_force`."""
     if rollout.state in (State.BAKING, State.HELD):
-        return rollout.phase
-    if rollout.state is State.WAITING and rollout.phase_index > 0 and not must_prove_again(rollout):
-        return rollout.plan.phases[rollout.phase_index - 1]
+        return rollout.phase_index
+    moves_on = rollout.state in (State.WAITING, State.APPLYING) and rollout.phase_index > 0
+    if moves_on and not must_prove_again(rollout):
+        return rollout.phase_index - 1
     return None
 
 
@@ -92,14 +102,53 @@ def pass_of_phase_before(rollout: Rollout) -> PhasePass | None:
     )
 
 
+def is_suspected(rollout: Rollout) -> bool:
+    """Return whether the present hold has seen likely harm, whatever else it waits for by now."""
+    is_held_for_it = rollout.waiting_on.reason is ReasonCode.SUSPECTED_HARM
+    return rollout.state is State.HELD and (rollout.suspected or is_held_for_it)
+
+
 def is_last_phase(rollout: Rollout) -> bool:
     """Return whether no phase comes after the present one."""
     return rollout.phase_index + 1 == len(rollout.plan.phases)
 
 
-def count_trips(seen: Observation) -> int:
-    """Return how often members of the candidate were cut off or restarted, at all placements."""
-    return sum(here.trips for here in seen.placements)
+def count_trips(seen: Observation, phase_index: int) -> int:
+    """
+    Return how often members of the candidate were cut off or restarted, where *phase_index* has come.
+
+    At placements that come later a candidate is only just being started.
+    """
+    within = seen.rollout.plan.exposure_within(phase_index)
+    return sum(here.trips for here in seen.placements if here.placement in within)
+
+
+def alarm_effect(rollout: Rollout, alarm: Alarm) -> Effect:
+    """
+    Return what *alarm* does to *rollout*.
+
+    It halts only where somebody may meet the candidate by this rollout. Elsewhere in the service (a
+    target it hasn't come to or never moves, or before anyone is exposed) there is nothing to withdraw;
+    but exposure doesn't rise in a service that is in trouble.
+    """
+    policy = rollout.plan.alerts
+    if not alarm.is_active or not concerns(alarm, rollout.service, policy):
+        return Effect.IGNORE
+    effect = effect_by_severity(alarm, policy)
+    if effect is not Effect.HALT:
+        return effect
+    met = {
+        placement.target
+        for placement in rollout.plan.placements()
+        if wanted_exposure(rollout, placement) != NO_EXPOSURE
+    }
+    return Effect.HALT if met and (alarm.target is None or alarm.target in met) else Effect.HOLD
+
+
+def alarms_with(seen: Observation, effect: Effect) -> tuple[Alarm, ...]:
+    """Return the alarms that have *effect*, the oldest first."""
+    found = [alarm for alarm in seen.alarms if alarm_effect(seen.rollout, alarm) is effect]
+    return tuple(sorted(found, key=lambda alarm: (alarm.raised_at, alarm.id)))
 
 
 def first_unsettled(seen: Observation) -> str | None:

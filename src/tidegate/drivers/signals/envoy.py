@@ -14,8 +14,12 @@ the total, and `upstream_rq_5xx` the bad ones; adding `upstream_rq_timeout` or
 by its status; a request whose user went away first counts nowhere.
 
 - ERRORS: all answers, bad are those of 500 and above.
+- ERRORS of users instead of requests: from the access log of a managed Envoy, see `envoy_users`.
 - USAGE: answers below 400: a user who gets 404 for everything doesn't succeed.
+- TRAFFIC: all answers.
 - LATENCY: `upstream_rq_time`, answers of members only, whole milliseconds.
+
+SATURATION, LIMIT and groups have no reading: Envoy knows nothing of members' memory, nor of zones.
 
 Counters are current. Histograms refresh every `stats_flush_interval`: 1 s in a managed Envoy.
 """
@@ -30,10 +34,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from tidegate.domain.health.readings import Reading, SeriesCounts
-from tidegate.domain.plan.model import SignalKind
+from tidegate.domain.plan.model import Counting, SignalKind
 from tidegate.domain.quantities import Arm, TargetName
 from tidegate.drivers.envoy.admin import EnvoyAdminError, open_admin
 from tidegate.drivers.envoy.layout import Proxy, cluster_name, proxy_of, started_at
+from tidegate.drivers.signals.envoy_user_counts import PeopleCounts
+from tidegate.drivers.signals.envoy_users import EnvoyUsers
 from tidegate.errors import SignalSourceError, TrafficError
 from tidegate.ports.clock import Clock
 from tidegate.ports.signals import SignalQuery
@@ -51,6 +57,9 @@ BOUNDS_MS: Final = (
 
 _CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
 _GOOD_CLASSES: Final = ("1xx", "2xx", "3xx")
+_KINDS: Final = frozenset(
+    {SignalKind.ERRORS, SignalKind.USAGE, SignalKind.TRAFFIC, SignalKind.LATENCY}
+)
 _SAME_LIFE: Final = timedelta(seconds=5)
 """An uptime in whole seconds, told up to a flush late, places a start only so well."""
 
@@ -70,13 +79,20 @@ class EnvoySignals:
     A `SignalSource` that reads Envoys: the managed ones below *root*, and those that targets name.
 
     An Envoy that doesn't answer within *answer_within* has no readings; it takes no other's along.
+    Without *users* no query for users has a reading.
     """
 
     def __init__(
-        self, root: Path, clock: Clock, *, answer_within: timedelta = timedelta(seconds=2)
+        self,
+        root: Path,
+        clock: Clock,
+        *,
+        users: EnvoyUsers | None = None,
+        answer_within: timedelta = timedelta(seconds=2),
     ) -> None:
         self._root = root.resolve()
         self._clock = clock
+        self._users = users
         self._answer_within_s = answer_within.total_seconds()
         self._starts: dict[TargetName, datetime] = {}
 
@@ -107,13 +123,41 @@ class EnvoySignals:
             raise SignalSourceError(
                 f"no Envoy answers: {failures[0]}", hint="Check that it runs; we go on asking."
             ) from failures[0]
+        people = await self._people(queries, asked, read)
         return [
-            _reading(query.kind, found[1], read[found[0]]) if found is not None else None
+            _reading(query, found[1], read[found[0]], people.get(found[0]))
+            if found is not None
+            else None
             for query, found in zip(queries, asked, strict=True)
         ]
 
+    async def _people(
+        self,
+        queries: Sequence[SignalQuery],
+        asked: Sequence[tuple[Proxy, Mapping[Arm, str]] | None],
+        read: Mapping[Proxy, _Statistics | BaseException],
+    ) -> dict[Proxy, PeopleCounts]:
+        """Return the people of each Envoy that was asked for them, answers, and has a log we know."""
+        clusters: dict[Proxy, set[str]] = {}
+        for query, found in zip(queries, asked, strict=True):
+            if found is not None and query.counting is Counting.USERS:
+                clusters.setdefault(found[0], set()).update(found[1].values())
+        people: dict[Proxy, PeopleCounts] = {}
+        for proxy, names in clusters.items():
+            if self._users is None or not proxy.managed or isinstance(read[proxy], BaseException):
+                continue
+            try:
+                counts = await self._users.counts(proxy.target, sorted(names))
+            except SignalSourceError:
+                continue  # one unreadable log is one Envoy's missing data
+            if counts is not None:
+                people[proxy] = counts
+        return people
+
     def _asked(self, query: SignalQuery) -> tuple[Proxy, Mapping[Arm, str]] | None:
-        """Return the Envoy and the clusters that *query* is about; None when it names none."""
+        """Return the Envoy and the clusters that *query* is about; None when Envoy can't know it."""
+        if query.kind not in _KINDS or query.group_labels:
+            return None
         placement = query.placement
         try:
             proxy = proxy_of(self._root, placement.target, query.target_settings_json)
@@ -176,19 +220,46 @@ def _parse(
 
 
 def _reading(
-    kind: SignalKind, clusters: Mapping[Arm, str], statistics: _Statistics | BaseException
+    query: SignalQuery,
+    clusters: Mapping[Arm, str],
+    statistics: _Statistics | BaseException,
+    people: PeopleCounts | None,
 ) -> Reading | None:
     if isinstance(statistics, BaseException):
         return None
+    # Envoy shows what was ever used; the number of members always was, if the cluster exists.
+    there = {
+        arm: cluster
+        for arm, cluster in clusters.items()
+        if f"cluster.{cluster}.membership_total" in statistics.values
+    }
+    if not there:
+        return None
+    if query.counting is Counting.USERS:
+        return _people_reading(query.kind, there, statistics, people)
+    arms = {
+        arm: {f"{cluster}@{statistics.life}": _counts(query.kind, cluster, statistics)}
+        for arm, cluster in there.items()
+    }
+    bounds = BOUNDS_MS if query.kind is SignalKind.LATENCY else ()
+    return Reading(at=statistics.at, arms=arms, bounds=bounds)
+
+
+def _people_reading(
+    kind: SignalKind,
+    clusters: Mapping[Arm, str],
+    statistics: _Statistics,
+    people: PeopleCounts | None,
+) -> Reading | None:
+    if people is None or kind is not SignalKind.ERRORS:
+        return None
     arms: dict[Arm, dict[str, SeriesCounts]] = {}
     for arm, cluster in clusters.items():
-        # Envoy shows what was ever used; the number of members always was, if the cluster exists.
-        if f"cluster.{cluster}.membership_total" in statistics.values:
-            arms[arm] = {f"{cluster}@{statistics.life}": _counts(kind, cluster, statistics)}
-    if not arms:
-        return None
-    bounds = BOUNDS_MS if kind is SignalKind.LATENCY else ()
-    return Reading(at=statistics.at, arms=arms, bounds=bounds)
+        served, failed = people.by_cluster[cluster]
+        # Lines that an Envoy hadn't written yet end with it, so its life is a part of the name too.
+        name = f"{cluster}@{statistics.life} since {people.life}"
+        arms[arm] = {name: SeriesCounts(total=served, bad=failed)}
+    return Reading(at=min(statistics.at, people.at), arms=arms)
 
 
 def _counts(kind: SignalKind, cluster: str, statistics: _Statistics) -> SeriesCounts:

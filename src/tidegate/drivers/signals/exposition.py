@@ -20,6 +20,7 @@ from tidegate.documents.promql import Selector
 ACCEPT: Final = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
 
 _NOT_COUNTED: Final = frozenset({"gauge", "gaugehistogram", "info", "stateset"})
+_GAUGES: Final = frozenset({"gauge", "unknown", "untyped"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,7 @@ class Point:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """
-    The counters of one process.
+    The counters of one process, and the gauges, which are values of this moment.
 
     `declared` names the counters that the page announces, with or without points: one that has
     counted nothing yet is known, one that doesn't exist isn't. `started` is when the process says it
@@ -42,12 +43,18 @@ class Page:
     """
 
     points: Mapping[str, Sequence[Point]]
+    gauges: Mapping[str, Sequence[Point]]
     declared: frozenset[str]
     started: float | None
 
     def select(self, selector: Selector) -> list[Point]:
         """Return the points that *selector* means, under its name with or without `_total`."""
         found = self.points.get(selector.metric) or self.points.get(f"{selector.metric}_total", ())
+        return [point for point in found if selector.matches(point.labels)]
+
+    def select_gauges(self, selector: Selector) -> list[Point]:
+        """Return the gauges that *selector* means."""
+        found = self.gauges.get(selector.metric, ())
         return [point for point in found if selector.matches(point.labels)]
 
     def declares(self, metric: str) -> bool:
@@ -86,6 +93,7 @@ def _families(text: str, *, is_openmetrics: bool) -> list[Metric]:
 
 def _collect(families: Iterable[Metric]) -> tuple[Page, int]:
     points: dict[str, list[Point]] = {}
+    gauges: dict[str, list[Point]] = {}
     declared: set[str] = set()
     seen: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
     started: float | None = None
@@ -103,10 +111,13 @@ def _collect(families: Iterable[Metric]) -> tuple[Page, int]:
             seen.add(series)
             if sample.name == "process_start_time_seconds":
                 started = float(sample.value)
-            if family.type in _NOT_COUNTED:
-                continue
             timestamp = None if sample.timestamp is None else float(sample.timestamp)
             point = Point(labels=sample.labels, value=float(sample.value), timestamp=timestamp)
+            if family.type in _GAUGES:
+                gauges.setdefault(sample.name, []).append(point)
+            if family.type in _NOT_COUNTED:
+                continue
             points.setdefault(sample.name, []).append(point)
             declared.add(sample.name)
-    return Page(points=points, declared=frozenset(declared), started=started), point_count
+    page = Page(points=points, gauges=gauges, declared=frozenset(declared), started=started)
+    return page, point_count

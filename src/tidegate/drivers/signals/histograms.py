@@ -1,5 +1,5 @@
 """
-Classic histograms of several processes, brought to the same buckets.
+Histograms of several processes, brought to the same buckets.
 
 A classic histogram counts, for each upper bound, everything at or below it. Therefore two that have
 different bounds agree exactly at the bounds that both have, and nowhere else: leaving bounds out loses
@@ -19,29 +19,34 @@ CumulativeBuckets = Mapping[float, float]
 
 def in_common_buckets(
     arms: Mapping[Arm, Mapping[str, CumulativeBuckets]],
+    groups: Mapping[str, str] | None = None,
 ) -> tuple[tuple[float, ...], dict[Arm, dict[str, SeriesCounts]]]:
     """
     Return the finite bounds that all series have, in milliseconds, and each series counted in them.
 
     Each series needs the bucket of infinity, which is its total. The bounds are empty when the series
-    share none; then nothing can be compared.
+    share none; then nothing can be compared. *groups* are those of the series by name, if any.
     """
     every = [set(buckets) for series in arms.values() for buckets in series.values()]
     shared = set.intersection(*every) if every else set()
     bounds = tuple(sorted(bound for bound in shared if math.isfinite(bound)))
     counted = {
-        arm: {name: _counts(buckets, bounds) for name, buckets in series.items()}
+        arm: {
+            name: _counts(buckets, bounds, (groups or {}).get(name, ""))
+            for name, buckets in series.items()
+        }
         for arm, series in arms.items()
         if series
     }
     return bounds, counted
 
 
-def _counts(cumulative: CumulativeBuckets, bounds: tuple[float, ...]) -> SeriesCounts:
+def _counts(cumulative: CumulativeBuckets, bounds: tuple[float, ...], group: str) -> SeriesCounts:
     at_or_below = [0.0, *(cumulative[bound] for bound in bounds), cumulative[math.inf]]
     return SeriesCounts(
         total=cumulative[math.inf],
         buckets=tuple(above - below for below, above in pairwise(at_or_below)),
+        group=group,
     )
 
 

@@ -5,28 +5,43 @@ Needs nothing but the members' addresses: which page belongs to which arm is kno
 so no label has to tell. One scrape of a member serves every query of a call. A series is one process;
 when it says when it began, that is part of the series' name, so that a restart is seen as a restart.
 
-A member that doesn't answer, or whose page can't be believed, has no series. Nothing is kept between
-calls.
+A member that doesn't answer, or whose page can't be believed, has no series. A limit is one number of
+all members, so it needs every one of them. Nothing is kept between calls.
 
-Settings of a signal: those of `documents.counters.openmetrics_counters`, and `path` (`/metrics`).
+Histograms are classic ones: the text formats have no agreed form for native ones.
+
+Settings of a signal: those of `documents.counters.openmetrics_counters` and
+`documents.gauges.metric_gauge`, `path` (`/metrics`) and `strata`.
 """
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from itertools import chain
 from typing import Final
 
 import httpx
 
-from tidegate.documents.counters import SignalCounters, openmetrics_counters
-from tidegate.domain.health.readings import Reading, SeriesCounts
+from tidegate.documents.counters import SignalCounters, check_labels, openmetrics_counters
+from tidegate.documents.gauges import metric_gauge
+from tidegate.domain.health.readings import Reading
 from tidegate.domain.plan.model import SignalKind
 from tidegate.domain.quantities import Arm
 from tidegate.drivers.signals.bodies import fetch
 from tidegate.drivers.signals.exposition import ACCEPT, Page, Point, read_page
-from tidegate.drivers.signals.histograms import CumulativeBuckets, bound_ms, in_common_buckets
+from tidegate.drivers.signals.histograms import CumulativeBuckets, bound_ms
+from tidegate.drivers.signals.pages import (
+    CountedHistogram,
+    Shown,
+    ShownByArm,
+    by_group,
+    count_reading,
+    histogram_reading,
+    limit_reading,
+    saturation_reading,
+)
 from tidegate.errors import InvalidDocumentError, SignalSourceError
 from tidegate.ports.clock import Clock
 from tidegate.ports.signals import SignalQuery
@@ -111,77 +126,48 @@ def _addresses(query: SignalQuery, arm: Arm) -> list[_Address]:
 
 
 def _reading(query: SignalQuery, scrapes: Mapping[_Address, _Scrape]) -> Reading | None:
+    addresses = {arm: _addresses(query, arm) for arm in Arm}
+    shown = {
+        arm: [
+            Shown(process=address.member, page=scrapes[address].page, at=scrapes[address].ended)
+            for address in found
+            if address in scrapes
+        ]
+        for arm, found in addresses.items()
+    }
     try:
+        check_labels(query.source, query.group_labels)
+        if query.kind is SignalKind.SATURATION:
+            gauge = metric_gauge(query.kind, query.settings).first
+            return saturation_reading(gauge, query.group_labels, shown)
+        if query.kind is SignalKind.LIMIT:
+            whole = sum(map(len, addresses.values())) == sum(map(len, shown.values()))
+            gauge = metric_gauge(query.kind, query.settings).first
+            return limit_reading(gauge, [*chain.from_iterable(shown.values())]) if whole else None
         counters = openmetrics_counters(query.kind, query.settings)
     except InvalidDocumentError:
         return None
-    pages = {
-        arm: [
-            (address.member, scrapes[address])
-            for address in _addresses(query, arm)
-            if address in scrapes
-        ]
-        for arm in Arm
-    }
     if query.kind is SignalKind.LATENCY:
-        return _latency_reading(counters, pages)
-    return _count_reading(counters, pages)
+        return histogram_reading(_histograms(counters, query.group_labels, shown))
+    return count_reading(counters, query.group_labels, shown)
 
 
-def _count_reading(
-    counters: SignalCounters, pages: Mapping[Arm, Sequence[tuple[str, _Scrape]]]
-) -> Reading | None:
-    arms: dict[Arm, dict[str, SeriesCounts]] = {}
-    times: list[datetime] = []
-    for arm, scrapes in pages.items():
-        for member, scrape in scrapes:
-            found = _points(counters, scrape.page)
-            if found is None:
-                continue
-            total, bad = found
-            arms.setdefault(arm, {})[_series(member, scrape.page)] = SeriesCounts(
-                total=sum(point.value for point in total),
-                bad=sum(point.value for point in bad),
-            )
-            times.append(_measured_at(scrape, [*total, *bad]))
-    return Reading(at=min(times), arms=arms) if times else None
-
-
-def _points(counters: SignalCounters, page: Page) -> tuple[list[Point], list[Point]] | None:
-    """Return the points of all and of bad requests, or None when the page can't tell them."""
-    total = page.select(counters.total)
-    if not total:
-        return None
-    if counters.bad is None:
-        return total, []
-    bad = page.select(counters.bad)
-    if bad:
-        return total, bad
-    # No bad series is "none yet" only where the process could have shown one.
-    if counters.telling_labels:
-        known = all(
-            any(label in point.labels for point in total) for label in counters.telling_labels
-        )
-    else:
-        known = page.declares(counters.bad.metric)
-    return (total, []) if known else None
-
-
-def _latency_reading(
-    counters: SignalCounters, pages: Mapping[Arm, Sequence[tuple[str, _Scrape]]]
-) -> Reading | None:
-    arms: dict[Arm, dict[str, CumulativeBuckets]] = {}
-    times: list[datetime] = []
-    for arm, scrapes in pages.items():
-        for member, scrape in scrapes:
-            points = scrape.page.select(counters.total)
-            buckets = _buckets(points, counters.unit_ms)
-            if buckets is None:
-                continue
-            arms.setdefault(arm, {})[_series(member, scrape.page)] = buckets
-            times.append(_measured_at(scrape, points))
-    bounds, counted = in_common_buckets(arms)
-    return Reading(at=min(times), arms=counted, bounds=bounds) if bounds else None
+def _histograms(
+    counters: SignalCounters, labels: Sequence[str], shown: ShownByArm
+) -> Iterator[CountedHistogram]:
+    for arm, processes in shown.items():
+        for process in processes:
+            points = process.page.select(counters.total)
+            for group, found in by_group(points, labels).items():
+                buckets = _buckets(found, counters.unit_ms)
+                if buckets is not None:
+                    yield CountedHistogram(
+                        arm=arm,
+                        series=process.series(group),
+                        group=group,
+                        buckets=buckets,
+                        at=process.measured_at(found),
+                    )
 
 
 def _buckets(points: Sequence[Point], unit_ms: float) -> CumulativeBuckets | None:
@@ -197,21 +183,3 @@ def _buckets(points: Sequence[Point], unit_ms: float) -> CumulativeBuckets | Non
     if not histogram_count or any(len(found) != histogram_count for found in by_bound.values()):
         return None
     return {bound: sum(found) for bound, found in by_bound.items()}
-
-
-def _series(member: str, page: Page) -> str:
-    if page.started is None or not math.isfinite(page.started):
-        return member
-    return f"{member} since {page.started:.3f}"
-
-
-def _measured_at(scrape: _Scrape, points: Sequence[Point]) -> datetime:
-    """Return when the points were made: the end of the scrape, unless they say an earlier time."""
-    stamps = [point.timestamp for point in points if point.timestamp is not None]
-    ended = scrape.ended
-    if not stamps:
-        return ended
-    try:
-        return min(ended, datetime.fromtimestamp(min(stamps), tz=UTC))
-    except (OverflowError, OSError, ValueError):
-        return datetime.fromtimestamp(0, tz=UTC)

@@ -1,48 +1,52 @@
 """
 Signals from a Prometheus, or anything that answers its HTTP API (Thanos, Mimir, VictoriaMetrics).
 
-Asks for counters, never for rates; differences are made by the domain, per process. One request per
-signal and arm, the same request only once per call. A reading is as old as its oldest sample, so a
+Asks for counters, never for rates of them; differences are made by the domain, per process. One request
+per signal and arm, the same request only once per call. A reading is as old as its oldest sample, so a
 Prometheus that runs on while nothing is scraped any more shows as stale.
 
 What can't be believed has no reading: an answer that is partial (the server warns), that is about
 another arm than was asked for, or that holds a line twice. Values are passed on as they are, NaN too.
 
+Histograms may be classic or native. One that has both forms is read as a native one; of several
+processes all must have the same form, since the buckets of the two have no bounds in common.
+
 Follows the HTTP API v1 (https://prometheus.io/docs/prometheus/latest/querying/api/), tried with 2.42.
 
-Settings of a signal: those of `documents.counters.prometheus_counters`, those of
-`promql_request.arm_matcher`, and `target_label` (`target`).
+Settings of a signal: those of `documents.counters.prometheus_counters` and
+`documents.gauges.prometheus_gauge`, those of `arms`, `target_label` (`target`)
+and `strata`.
 """
 
 import asyncio
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import httpx
 
-from tidegate.documents.counters import SignalCounters, prometheus_counters, prometheus_url
+from tidegate.documents.counters import (
+    GAUGE_KINDS,
+    SignalCounters,
+    check_labels,
+    prometheus_counters,
+    prometheus_url,
+)
+from tidegate.documents.gauges import Gauge, prometheus_gauge
 from tidegate.domain.health.readings import Reading, SeriesCounts
 from tidegate.domain.plan.model import SignalKind
 from tidegate.domain.quantities import Arm
 from tidegate.drivers.signals.bodies import fetch
-from tidegate.drivers.signals.histograms import bound_ms, in_common_buckets
-from tidegate.drivers.signals.promql_request import (
-    PART_BAD,
-    PART_LABEL,
-    PART_TELLING,
-    PART_TIME,
-    PART_TOTAL,
-    PROCESS_LABELS,
-    ArmRequest,
-    arm_requests,
-)
+from tidegate.drivers.signals.exponential import in_grid
+from tidegate.drivers.signals.histograms import CumulativeBuckets, in_common_buckets
+from tidegate.drivers.signals.promql_answer import Lines, Process, lines_of, processes_of
+from tidegate.drivers.signals.promql_request import ArmRequest, arm_requests
 from tidegate.errors import InvalidDocumentError, SignalSourceError
 from tidegate.ports.clock import Clock
-from tidegate.ports.signals import SignalQuery
+from tidegate.ports.signals import LIMIT_SERIES, SignalQuery
 
 MAXIMUM_LEAD: Final = timedelta(seconds=10)
 """Clocks differ by less. A sample further ahead would make everything after it look old for as long."""
@@ -60,18 +64,7 @@ class _Ask:
     expression: str
 
 
-@dataclass(slots=True, kw_only=True)
-class _Process:
-    """What was answered for one process. `total` is by bucket for latency, else under infinity."""
-
-    total: dict[float, float] = field(default_factory=dict)
-    bad: float | None = None
-    telling: bool = False
-    time: float = math.nan
-
-
-_Lines = list[tuple[dict[str, str], float]]
-_Outcome = _Lines | None | SignalSourceError
+_Outcome = Lines | None | SignalSourceError
 
 
 class PrometheusSignals:
@@ -122,89 +115,67 @@ class PrometheusSignals:
             return _failed(url, str(problem))
         except (ValueError, RecursionError):
             return _failed(url, "its answer isn't JSON")
-        return _lines(document)
+        return lines_of(document)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
     """What one query needs, made once and used for asking and for reading the answers."""
 
-    kind: SignalKind
-    counters: SignalCounters
+    query: SignalQuery
+    wanted: SignalCounters | Gauge
     requests: Mapping[Arm, ArmRequest]
     asks: Mapping[Arm, _Ask]
+
+    @property
+    def unit_ms(self) -> float:
+        return self.wanted.unit_ms if isinstance(self.wanted, SignalCounters) else 1.0
 
 
 def _plan(query: SignalQuery) -> _Plan | None:
     """Return what *query* needs, or None when it can't be asked at all."""
+    wanted: SignalCounters | Gauge
     try:
         base_url = prometheus_url(query.source)
-        counters = prometheus_counters(query.kind, query.settings)
+        check_labels(query.source, query.group_labels)
+        if query.kind in GAUGE_KINDS:
+            wanted = prometheus_gauge(query.kind, query.settings)
+        else:
+            wanted = prometheus_counters(query.kind, query.settings)
     except InvalidDocumentError:
         return None
-    requests = arm_requests(query, counters)
+    requests = arm_requests(query, wanted)
     asks = {
         arm: _Ask(base_url=base_url, expression=request.expression)
         for arm, request in requests.items()
     }
-    return _Plan(kind=query.kind, counters=counters, requests=requests, asks=asks)
-
-
-def _lines(document: Any) -> _Lines | None:
-    """Return the labels and value of each line of an instant vector, None when it isn't a whole one."""
-    if not isinstance(document, dict) or document.get("status") != "success":
-        return None
-    data = document.get("data")
-    # A warning means that a store behind the server didn't answer: the counts lack its part.
-    if document.get("warnings") or not isinstance(data, dict):
-        return None
-    result = data.get("result")
-    if data.get("resultType") != "vector" or not isinstance(result, list):
-        return None
-    lines: _Lines = []
-    seen: set[tuple[tuple[str, str], ...]] = set()
-    for entry in result:
-        match entry:
-            case {"metric": dict(labels), "value": [_, str(text)]}:
-                identity = tuple(sorted((str(name), str(value)) for name, value in labels.items()))
-            case _:
-                return None
-        if identity in seen:
-            return None
-        seen.add(identity)
-        try:
-            lines.append((dict(identity), float(text)))
-        except ValueError:
-            return None
-    return lines
+    return _Plan(query=query, wanted=wanted, requests=requests, asks=asks)
 
 
 def _reading(plan: _Plan, outcomes: Mapping[_Ask, _Outcome], latest: datetime) -> Reading | None:
-    arms: dict[Arm, dict[str, _Process]] = {}
+    arms: dict[Arm, dict[str, Process]] = {}
     for arm, ask in plan.asks.items():
         lines = outcomes[ask]
         if not isinstance(lines, list):
             # Half a comparison is none: the other arm's data can wait for this one's.
             return None
-        processes = _processes(plan, plan.requests[arm], lines)
+        groups = plan.query.group_labels if plan.query.kind is not SignalKind.LIMIT else ()
+        processes = processes_of(plan.requests[arm], lines, unit_ms=plan.unit_ms, groups=groups)
         if processes:
             arms[arm] = processes
     times = [process.time for processes in arms.values() for process in processes.values()]
     at = _instant(min(times)) if times else None
     if at is None or at > latest:
         return None
-    if plan.kind is SignalKind.LATENCY:
-        cumulative = {
-            arm: {name: process.total for name, process in processes.items()}
-            for arm, processes in arms.items()
-        }
-        bounds, counted = in_common_buckets(cumulative)
-        return Reading(at=at, arms=counted, bounds=bounds) if bounds else None
-    return _count_reading(plan.counters, arms, at)
+    if isinstance(plan.wanted, Gauge):
+        return _gauge_reading(plan.query.kind, arms, at)
+    if plan.query.kind is SignalKind.LATENCY:
+        return _latency_reading(plan.unit_ms, arms, at)
+    return _count_reading(plan.wanted, arms, at)
 
 
 def _count_reading(
-    counters: SignalCounters, arms: Mapping[Arm, Mapping[str, _Process]], at: datetime
+    counters: SignalCounters, arms: Mapping[Arm, Mapping[str, Process]], at: datetime
 ) -> Reading | None:
     every = [process for processes in arms.values() for process in processes.values()]
     # A counter of bad requests that nobody shows may be misspelt; one that somebody shows exists.
@@ -212,53 +183,52 @@ def _count_reading(
     counted: dict[Arm, dict[str, SeriesCounts]] = {}
     for arm, processes in arms.items():
         for name, process in processes.items():
+            if not process.is_classic:
+                continue
             known = process.telling if counters.telling_labels else exists
             if counters.bad is None or process.bad is not None or known:
-                counts = SeriesCounts(total=process.total[math.inf], bad=process.bad or 0.0)
-                counted.setdefault(arm, {})[name] = counts
+                counted.setdefault(arm, {})[name] = SeriesCounts(
+                    total=process.total[math.inf], bad=process.bad or 0.0, group=process.group
+                )
     return Reading(at=at, arms=counted) if counted else None
 
 
-def _processes(plan: _Plan, request: ArmRequest, lines: _Lines) -> dict[str, _Process]:
-    """Return the processes that *lines* tell of; none when a line isn't what was asked for."""
-    found: dict[str, _Process] = {}
-    for labels, value in lines:
-        if any(labels.get(name) != wanted for name, wanted in request.expected.items()):
-            return {}
-        process = found.setdefault(_series(labels), _Process())
-        match labels.get(PART_LABEL):
-            case str(part) if part == PART_TOTAL:
-                try:
-                    bound = _bound(plan, labels)
-                except ValueError:
-                    return {}
-                process.total[bound] = value
-            case str(part) if part == PART_BAD:
-                process.bad = value
-            case str(part) if part == PART_TELLING:
-                process.telling = value > 0
-            case str(part) if part == PART_TIME:
-                process.time = value
-            case _:
-                return {}
-    if any(process.bad is not None and not process.total for process in found.values()):
-        # Bad requests counted by others than all requests: leaving them out would hide harm.
-        return {}
-    return {
-        name: process
-        for name, process in found.items()
-        if math.inf in process.total and math.isfinite(process.time)
+def _latency_reading(
+    unit_ms: float, arms: Mapping[Arm, Mapping[str, Process]], at: datetime
+) -> Reading | None:
+    every = [process for processes in arms.values() for process in processes.values()]
+    cumulative: dict[Arm, dict[str, CumulativeBuckets]] = {arm: {} for arm in arms}
+    all_native = all(process.native is not None for process in every)
+    for arm, processes in arms.items():
+        for name, process in processes.items():
+            if all_native and process.native is not None:
+                cumulative[arm][name] = in_grid(process.native, unit_ms)
+            elif process.is_classic:
+                cumulative[arm][name] = process.total
+            else:
+                return None
+    groups = {name: one.group for processes in arms.values() for name, one in processes.items()}
+    bounds, counted = in_common_buckets(cumulative, groups)
+    return Reading(at=at, arms=counted, bounds=bounds) if bounds else None
+
+
+def _gauge_reading(
+    kind: SignalKind, arms: Mapping[Arm, Mapping[str, Process]], at: datetime
+) -> Reading | None:
+    gauges = {
+        arm: {
+            name: SeriesCounts(total=0.0, gauge=process.gauge, group=process.group)
+            for name, process in processes.items()
+            if process.gauge is not None
+        }
+        for arm, processes in arms.items()
     }
-
-
-def _bound(plan: _Plan, labels: Mapping[str, str]) -> float:
-    if plan.kind is not SignalKind.LATENCY:
-        return math.inf
-    return bound_ms(labels.get("le", ""), plan.counters.unit_ms)
-
-
-def _series(labels: Mapping[str, str]) -> str:
-    return "/".join(labels.get(name, "") for name in PROCESS_LABELS)
+    if kind is SignalKind.LIMIT:
+        values = list(gauges[Arm.CANDIDATE].values())
+        if len(values) != 1:
+            return None
+        gauges = {Arm.CANDIDATE: {LIMIT_SERIES: values[0]}}
+    return Reading(at=at, arms=gauges) if any(gauges.values()) else None
 
 
 def _instant(seconds: float) -> datetime | None:

@@ -5,23 +5,23 @@ One expression, because a server answers each from one state of its data: bad re
 and the time they were counted always belong together. Its parts are told apart by a label of ours.
 
 Counters are added up per process (`job`, `instance`) by the server, so that an answer holds a line per
-process and not one per route and status; no `rate`, whose windows overlap from tick to tick. The time
-is that of the samples, which an instant query alone doesn't tell: it answers with its own time, also
-for samples that stopped five minutes ago.
+process and not one per route and status; no `rate` of them, whose windows overlap from tick to tick.
+The time is that of the samples, which an instant query alone doesn't tell: it answers with its own
+time, also for samples that stopped five minutes ago.
 
 Rule: text only, nothing is asked here.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from tidegate.documents.counters import SignalCounters
+from tidegate.documents.gauges import Gauge
 from tidegate.documents.promql import Matcher, Selector, escape_label_value
 from tidegate.domain.plan.model import SignalKind
 from tidegate.domain.quantities import Arm
-from tidegate.ports.component import ArmLabels
+from tidegate.drivers.signals.arms import arm_matchers
 from tidegate.ports.signals import SignalQuery
 
 DEFAULT_ARM_LABEL: Final = "version"
@@ -32,7 +32,10 @@ PROCESS_LABELS: Final = ("job", "instance")
 PART_TOTAL: Final = "total"
 PART_BAD: Final = "bad"
 PART_TELLING: Final = "telling"
+PART_GAUGE: Final = "gauge"
 PART_TIME: Final = "time"
+PART_SECOND_TIME: Final = "second_time"
+"""When the second selector of a gauge was measured; that of all others is `PART_TIME`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,84 +44,103 @@ class ArmRequest:
     What to ask for one arm, and what the answer must carry to be believed.
 
     `expected` are label values that every line must show: an answer about another arm isn't ours.
+    `times` are the parts that must say when something was measured. With `native`, lines without a
+    part are native histograms: Prometheus 2.42's `label_replace` makes the number 0 of one.
     """
 
     expression: str
     expected: Mapping[str, str]
+    times: tuple[str, ...] = (PART_TIME,)
+    native: bool = False
 
 
-def arm_matcher(settings: Mapping[str, str], labels: ArmLabels) -> Matcher | None:
-    """
-    Return the matcher that picks one arm's series, or None when *labels* can't tell it.
-
-    `arm_label` is the label's name in Prometheus (default `version`). `arm_value` says which of the
-    arm's own labels it holds: `version`, `digest`, `cluster`, or `members` for a label that holds
-    host:port; left out, it follows from the label's name.
-    """
-    label = settings.get("arm_label", DEFAULT_ARM_LABEL)
-    implied = {"digest": "digest", "cluster": "cluster", "instance": "members"}
-    key = settings.get("arm_value", implied.get(label, "version"))
-    value = labels.get(key, "")
-    if key != "members":
-        return Matcher(label=label, operator="=", value=value) if value else None
-    members = sorted({member.strip() for member in value.split(",") if member.strip()})
-    if not members:
-        return None
-    return Matcher(label=label, operator="=~", value="|".join(map(re.escape, members)))
-
-
-def arm_requests(query: SignalQuery, counters: SignalCounters) -> dict[Arm, ArmRequest]:
+def arm_requests(query: SignalQuery, wanted: SignalCounters | Gauge) -> dict[Arm, ArmRequest]:
     """
     Return what to ask for each arm that can be told; none at all when both look the same.
 
-    Two arms under one label would be the same numbers twice, and no harm could ever show in them.
+    A limit has no arms: what to ask for it stands under the candidate.
     """
-    matchers = {arm: arm_matcher(query.settings, query.arms.get(arm, {})) for arm in Arm}
-    if matchers[Arm.CANDIDATE] == matchers[Arm.BASELINE]:
-        return {}
     target = Matcher(
         label=query.settings.get("target_label", DEFAULT_TARGET_LABEL),
         operator="=",
         value=query.placement.target,
     )
-    return {
-        arm: _arm_request(query.kind, counters, matcher, target)
-        for arm, matcher in matchers.items()
-        if matcher is not None
-    }
+    if query.kind is SignalKind.LIMIT:
+        assert isinstance(wanted, Gauge), "documents.counters reads a limit as a gauge"
+        return {Arm.CANDIDATE: _gauge_request(wanted, (), {}, None, target)}
+    matchers = arm_matchers(query, default_label=DEFAULT_ARM_LABEL, instance_label="instance")
+    return {arm: _arm_request(query, wanted, matcher, target) for arm, matcher in matchers.items()}
 
 
 def _arm_request(
-    kind: SignalKind, counters: SignalCounters, arm: Matcher, target: Matcher
+    query: SignalQuery, wanted: SignalCounters | Gauge, arm: Matcher, target: Matcher
 ) -> ArmRequest:
-    total = _filled(counters.total, arm, target)
+    first = wanted.first.selector if isinstance(wanted, Gauge) else wanted.total
     expected = {matcher.label: matcher.value for matcher in (arm,) if matcher.operator == "="}
-    if counters.total.target:
+    if first.target:
         expected[target.label] = target.value
-    by = tuple(dict.fromkeys((*PROCESS_LABELS, arm.label, *expected)))
-    total_by = (*by, "le") if kind is SignalKind.LATENCY else by
+    by = tuple(dict.fromkeys((*PROCESS_LABELS, arm.label, *expected, *query.group_labels)))
+    if isinstance(wanted, Gauge):
+        return _gauge_request(wanted, by, expected, arm, target)
+    total = _filled(wanted.total, arm, target)
+    is_histogram = query.kind is SignalKind.LATENCY
     parts = [
-        _part(PART_TOTAL, _aggregated("sum", total_by, str(total))),
+        _part(PART_TOTAL, _aggregated("sum", (*by, "le") if is_histogram else by, str(total))),
         _part(PART_TIME, _aggregated("min", by, f"timestamp({total})")),
     ]
-    if counters.bad is not None:
-        bad = _filled(counters.bad, arm, target)
+    if wanted.bad is not None:
+        bad = _filled(wanted.bad, arm, target)
         parts.append(_part(PART_BAD, _aggregated("sum", by, str(bad))))
-    if counters.telling_labels:
-        present = (Matcher(label=name, operator="!=", value="") for name in counters.telling_labels)
+    if wanted.telling_labels:
+        present = (Matcher(label=name, operator="!=", value="") for name in wanted.telling_labels)
         telling = total.narrowed(*present)
         parts.append(_part(PART_TELLING, _aggregated("count", by, str(telling))))
-    return ArmRequest(expression="\nor\n".join(parts), expected=expected)
+    if wanted.native is not None:
+        native = _filled(wanted.native, arm, target)
+        parts.append(_aggregated("sum", by, str(native)))
+        # For a process that has both forms the first time stands: `or` takes each line once.
+        parts.append(_part(PART_TIME, _aggregated("min", by, f"timestamp({native})")))
+    return ArmRequest(
+        expression="\nor\n".join(parts), expected=expected, native=wanted.native is not None
+    )
+
+
+def _gauge_request(
+    gauge: Gauge,
+    by: tuple[str, ...],
+    expected: Mapping[str, str],
+    arm: Matcher | None,
+    target: Matcher,
+) -> ArmRequest:
+    texts, parts = [], []
+    times = (PART_TIME, PART_SECOND_TIME)[: len(gauge.terms)]
+    for term, time in zip(gauge.terms, times, strict=True):
+        added = _added(term.selector, arm, target)
+        texts.append(term.text(by, *added))
+        samples = f"timestamp({term.selector.narrowed(*added)})"
+        parts.append(_part(time, _aggregated("min", by, samples)))
+    return ArmRequest(
+        expression="\nor\n".join([_part(PART_GAUGE, " / ".join(texts)), *parts]),
+        expected=expected,
+        times=times,
+    )
 
 
 def _filled(selector: Selector, arm: Matcher, target: Matcher) -> Selector:
-    return selector.narrowed(
-        *((arm,) if selector.arm else ()), *((target,) if selector.target else ())
+    return selector.narrowed(*_added(selector, arm, target))
+
+
+def _added(selector: Selector, arm: Matcher | None, target: Matcher) -> tuple[Matcher, ...]:
+    """Return the matchers that stand for what *selector* left to be put in."""
+    return (
+        *((arm,) if selector.arm and arm is not None else ()),
+        *((target,) if selector.target else ()),
     )
 
 
 def _aggregated(operation: str, by: tuple[str, ...], inside: str) -> str:
-    return f"{operation} by ({', '.join(by)}) ({inside})"
+    grouping = f" by ({', '.join(by)})" if by else ""
+    return f"{operation}{grouping} ({inside})"
 
 
 def _part(name: str, expression: str) -> str:

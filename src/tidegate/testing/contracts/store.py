@@ -6,12 +6,14 @@ Subclass it and override `store`; where a database can be opened by several serv
 """
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tidegate.domain.quantities import RolloutId, ServiceName
+from tidegate.domain.plan.traffic import TrafficHour
+from tidegate.domain.quantities import RolloutId, ServiceName, TargetName
 from tidegate.ports.store import (
+    EvidencePoint,
     LastKnownGood,
     Remembered,
     ServiceRecord,
@@ -20,6 +22,7 @@ from tidegate.ports.store import (
     StoredTick,
 )
 from tidegate.testing.builders import BASELINE, START, a_placement
+from tidegate.testing.contracts.store_alarms import AlarmPromises
 from tidegate.testing.contracts.store_ledger import (
     LedgerPromises,
     OutboxPromises,
@@ -32,6 +35,7 @@ from tidegate.testing.contracts.store_rollouts import (
 )
 
 R1 = RolloutId("r-1")
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def some_evidence(ticks: int, *, attempt: int = 1) -> StoredEvidence:
@@ -49,6 +53,36 @@ def some_evidence(ticks: int, *, attempt: int = 1) -> StoredEvidence:
 def a_tick(number: int) -> StoredTick:
     """Return the tick *number*."""
     return StoredTick(number=number, tick_json=f'{{"candidate": [{number}, "ä\\n"]}}')
+
+
+def a_point(seconds: int, *, rollout_id: str = "r-1") -> EvidencePoint:
+    """Return a point for a chart, *seconds* after the start."""
+    return EvidencePoint(
+        rollout_id=RolloutId(rollout_id),
+        attempt=1,
+        at=START + timedelta(seconds=seconds),
+        phase_index=0,
+        numbers_json=f'{{"after": {seconds}}}',
+    )
+
+
+def an_hour(
+    *,
+    target: str = "eu",
+    hour: datetime = START,
+    requests: int = 100,
+    bad: int = 1,
+    people: int | None = None,
+) -> TrafficHour:
+    """Return ten seconds of an hour's traffic."""
+    return TrafficHour(
+        target=TargetName(target),
+        hour=hour,
+        watched=timedelta(seconds=10),
+        requests=requests,
+        bad=bad,
+        people=people,
+    )
 
 
 class EvidencePromises:
@@ -124,6 +158,55 @@ class EvidencePromises:
                 ticks_of = transaction.ticks(R1, attempt)
                 assert {tick.tick_json for tick in ticks_of} == {f"{attempt}"}
                 assert len(ticks_of) == 65
+
+
+class ChartPromises:
+    """Tests about points for charts, and traffic by the hour."""
+
+    def test_points_come_back_in_order_and_only_the_new_ones(self, store: Store) -> None:
+        """Who has drawn a chart asks for what came after its last point."""
+        points = [a_point(seconds) for seconds in (0, 60, 120)]
+        with store.begin() as transaction:
+            for point in (points[0], points[2], points[1], a_point(60, rollout_id="r-2")):
+                transaction.add_evidence_point(point)
+
+        with store.begin(read_only=True) as transaction:
+            everything = transaction.evidence_points(R1, since=LONG_AGO, limit=100)
+            newer = transaction.evidence_points(R1, since=points[0].at, limit=1)
+
+        assert list(everything) == points
+        assert list(newer) == [points[1]]
+
+    def test_traffic_of_an_hour_adds_up(self, store: Store) -> None:
+        """Requests and time are summed; people are counted again from the hour's beginning."""
+        service = ServiceName("shop")
+        with store.begin() as transaction:
+            transaction.add_traffic(service, [an_hour(requests=10, bad=1, people=None)])
+            transaction.add_traffic(service, [an_hour(requests=20, bad=0, people=7)])
+            transaction.add_traffic(service, [an_hour(requests=30, bad=2, people=5)])
+            transaction.add_traffic(service, [an_hour(requests=0, bad=0, people=None)])
+
+        with store.begin(read_only=True) as transaction:
+            found = transaction.traffic(service, since=START)
+
+        assert list(found) == [
+            replace(an_hour(requests=60, bad=3, people=7), watched=timedelta(seconds=40))
+        ]
+
+    def test_traffic_is_by_service_target_and_hour(self, store: Store) -> None:
+        """Nothing is mixed up, and what is older than asked for stays away."""
+        earlier = an_hour(hour=START - timedelta(hours=1))
+        here, there = an_hour(target="eu"), an_hour(target="us")
+        with store.begin() as transaction:
+            transaction.add_traffic(ServiceName("shop"), [there, earlier, here])
+            transaction.add_traffic(ServiceName("other"), [an_hour(requests=5)])
+
+        with store.begin(read_only=True) as transaction:
+            found = transaction.traffic(ServiceName("shop"), since=START)
+            nothing = transaction.traffic(ServiceName("nobody"), since=LONG_AGO)
+
+        assert list(found) == [here, there]
+        assert list(nothing) == []
 
 
 class LastKnownGoodPromises:
@@ -215,7 +298,9 @@ class StoreContract(
     OutboxPromises,
     TransactionPromises,
     EvidencePromises,
+    ChartPromises,
     LastKnownGoodPromises,
+    AlarmPromises,
     ServicePromises,
 ):
     """Tests that hold for every store."""

@@ -29,9 +29,13 @@ from tidegate.domain.rollout.model import PhasePass, Rehearsal, Rollout
 from tidegate.drivers.component.fencing import Served
 from tidegate.ports.store import LastKnownGood, LedgerEntry
 from tidegate.store.ledger import GENESIS_HASH, verify_chain
+from tidegate.testing.simulation import invariants_of_stops as stops
 
 STOPPED: Final = frozenset({State.HALTED, State.RECOVERING})
 MOVED: Final = frozenset({State.APPLYING, State.BAKING, State.HELD})
+
+GRAVE: Final = 3.0
+"""Evidence of harm, in nats, from which on also a decision that changes nothing is looked into."""
 
 _INTERNAL: Final = Exposure(internal=True, weight_bps=0)
 _EVERYONE: Final = Exposure(internal=True, weight_bps=FULL_WEIGHT_BPS)
@@ -95,7 +99,8 @@ def check(before: Moment, after: Moment) -> None:
 
 def _is_the_same(before: Moment, after: Moment) -> bool:
     same = before.rollouts is after.rollouts and before.targets is after.targets
-    return same and not after.ledger and not after.good
+    grave = any(seen.alarms or seen.evidence.log_e_harm > GRAVE for seen, _ in after.decided)
+    return same and not grave and not after.ledger and not after.good
 
 
 def check_history(moments: Sequence[Moment]) -> None:
@@ -350,6 +355,24 @@ def a_bake_takes_its_time(before: Moment, after: Moment) -> Iterator[str]:
             yield f"{phase.name} of {rollout.id} counted {counted}, watched was {at_most} at most"
 
 
+def an_alarm_stops(_: Moment, after: Moment) -> Iterator[str]:
+    """A page or a report where the candidate is met stops it, and nothing goes on while it is red."""
+    for seen, decision in after.decided:
+        yield from stops.in_spite_of_an_alarm(seen, decision)
+
+
+def proven_harm_stops(_: Moment, after: Moment) -> Iterator[str]:
+    """Whose candidate is proven to harm is stopped in whatever state it is met."""
+    for seen, decision in after.decided:
+        yield from stops.in_spite_of_harm(seen, decision)
+
+
+def suspicion_lingers(_: Moment, after: Moment) -> Iterator[str]:
+    """A hold that has seen likely harm ends at half of that evidence, whatever came in between."""
+    for seen, decision in after.decided:
+        yield from stops.in_spite_of_suspicion(seen, decision)
+
+
 INVARIANTS: Final[Mapping[str, Invariant]] = {
     invariant.__name__: invariant
     for invariant in (
@@ -368,6 +391,9 @@ INVARIANTS: Final[Mapping[str, Invariant]] = {
         the_way_back_is_tried_first,
         good_is_what_outlived_its_quarantine,
         a_bake_takes_its_time,
+        an_alarm_stops,
+        proven_harm_stops,
+        suspicion_lingers,
     )
 }
 
@@ -406,6 +432,10 @@ def why_not_enough(seen: Observation) -> str:
             return f"{exercise.name} was not exercised"
     if all(move.exposure.weight_bps == 0 for move in phase.moves):
         return ""
+    if phase.coverage is not None:
+        uncovered = stops.why_not_covered(phase.coverage, evidence.coverage)
+        if uncovered:
+            return uncovered
     if not evidence.log_e_harm < math.log(1.0 / budget.alpha_hold):
         return f"the evidence of harm is {evidence.log_e_harm}"
     beside = any(0 < move.exposure.weight_bps < FULL_WEIGHT_BPS for move in phase.moves)

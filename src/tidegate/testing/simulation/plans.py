@@ -13,11 +13,15 @@ from random import Random
 from typing import Final
 
 from tidegate.domain.plan.model import (
+    CoverageSpec,
+    Effect,
     ExerciseSpec,
+    Limit,
     Phase,
     Plan,
     Recovery,
     SignalKind,
+    SignalSpec,
     Tolerance,
     ToleranceUnit,
 )
@@ -28,6 +32,18 @@ from tidegate.testing.simulation.situations import a_quick_plan
 PURE_PLANS: Final = 48
 WORLD_PLANS: Final = 24
 """How many different plans there are of each sort."""
+
+
+COVERAGE: Final = CoverageSpec(
+    by=("client",),
+    smallest_cell=0.001,
+    smallest_failure=0.01,
+    share=0.99,
+    unseen=0.01,
+    busy_hours=0,
+    timezone_label=None,
+    source="memory",
+)
 
 
 @cache
@@ -53,6 +69,7 @@ def pure_plan(number: int) -> Plan:
         exercises=(ExerciseSpec(name="path", minimum_count=5, source="memory"),)
         if draw.random() < 0.3
         else (),
+        coverage=COVERAGE if draw.random() < 0.3 else None,
     )
     phases = plan.phases
     if draw.random() < 0.3:
@@ -78,6 +95,8 @@ def world_plan(number: int) -> Plan:
     if draw.random() < 0.5:
         loss = Tolerance(value=0.5, unit=ToleranceUnit.RELATIVE)
         signals.append(a_signal("usage", kind=SignalKind.USAGE, source=SOURCE, tolerance=loss))
+    if draw.random() < 0.3:
+        signals += _other_signals()
     weights = sorted(draw.sample((1_000, 2_500, 5_000), draw.randint(1, 2)))
     plan = a_quick_plan(
         weights_bps=(*weights, 10_000),
@@ -98,6 +117,22 @@ def world_plan(number: int) -> Plan:
         recovery=draw.choice((Recovery.ROLLBACK, Recovery.ROLLBACK, Recovery.HOLD)),
         quarantine=timedelta(minutes=2),
     )
+
+
+def _other_signals() -> list[SignalSpec]:
+    """Return one signal of each kind that proves nothing but may hold or halt, and one that may neither."""
+    part = Tolerance(value=0.5, unit=ToleranceUnit.RELATIVE)
+    limit = Limit(value=1.0, above=True, effect=Effect.HALT)
+    return [
+        a_signal(name, kind=kind, gate=False, source=SOURCE, tolerance=part, **changes)
+        for name, kind, changes in (
+            ("latency", SignalKind.LATENCY, {}),
+            ("share", SignalKind.TRAFFIC, {}),
+            ("memory", SignalKind.SATURATION, {}),
+            ("queue", SignalKind.LIMIT, {"limit": limit}),
+            ("crashes", SignalKind.ERRORS, {"shadow": True}),
+        )
+    ]
 
 
 def _one_ahead(phases: tuple[Phase, ...], *, move_count: int) -> tuple[Phase, ...]:

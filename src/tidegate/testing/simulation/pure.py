@@ -16,13 +16,16 @@ from datetime import timedelta
 from random import Random
 from typing import Final
 
+from tidegate.domain.health.coverage import CoverageEvidence
 from tidegate.domain.health.evidence import NO_EVIDENCE, Evidence, ExerciseEvidence
 from tidegate.domain.health.readings import Quality
+from tidegate.domain.plan.model import Phase
 from tidegate.domain.quantities import (
     Placement,
     RolloutId,
 )
 from tidegate.domain.rollout import seen as facts
+from tidegate.domain.rollout.alarms import Severity
 from tidegate.domain.rollout.machine import TRANSITIONS, Event, State
 from tidegate.domain.rollout.model import (
     ReasonCode,
@@ -136,6 +139,8 @@ class _World:
     # --- what happens ------------------------------------------------------------------------
 
     def _chaos(self) -> str:
+        if self.engine.rollout.state is State.APPLYING and self.draw.random() < 0.04:
+            return self._drag_on()
         chance = self.draw.random()
         if chance < 0.55:
             return self.engine.step(self.evidence)
@@ -147,9 +152,12 @@ class _World:
             return self._pass_time(timedelta(minutes=self.draw.choice((1, 3, 15, 200))))
         if chance < 0.93:
             return self._person()
+        if chance < 0.95:
+            return self._alarm()
         return self._trouble()
 
     def _calm_down(self) -> None:
+        self.engine.resolve()
         self.engine.lag = 0
         self.quality = Quality.GOOD
         self.is_watched = True
@@ -204,6 +212,22 @@ class _World:
                 self.is_harmful = not self.is_harmful
                 return f"the candidate is {'harmful' if self.is_harmful else 'healthy'}"
 
+    def _drag_on(self) -> str:
+        """What was well until now turns harmful while a target takes its time to follow."""
+        self.is_harmful, self.quality, self.is_watched = True, Quality.GOOD, True
+        place = self.draw.choice(self.engine.placements)
+        self.engine.targets[place].drifted = True
+        return f"{place} drags on, and the candidate is harmful"
+
+    def _alarm(self) -> str:
+        if self.draw.random() < 0.4:
+            return self.engine.resolve()
+        targets = [place.target for place in self.engine.placements]
+        return self.engine.say(
+            self.draw.choice((Severity.PAGE, Severity.TICKET, Severity.TICKET)),
+            target=self.draw.choice((None, *targets)),
+        )
+
     def _person(self) -> str:
         match self.draw.randrange(6):
             case 0:
@@ -247,6 +271,22 @@ class _World:
         if baked is not None:
             self.evidence = replace(self.evidence, baked_for=evidence.baked_for + baked)
 
+    def _coverage(self, before: Evidence, phase: Phase) -> CoverageEvidence | None:
+        """Every look sees a third of the kinds of use there are."""
+        if phase.coverage is None:
+            return None
+        covered = min(before.ticks + 1, 3)
+        return CoverageEvidence(
+            cells=3,
+            covered=covered,
+            uses_needed=300,
+            covered_share=covered / 3,
+            unseen_candidate=0.003 * (4 - covered),
+            unseen_baseline=0.001,
+            missing=(),
+            zones=(),
+        )
+
     def _evidence(self, before: Evidence, *, phase_index: int) -> Evidence:
         phase = self.plan.phases[phase_index]
         signals = tuple(
@@ -270,6 +310,7 @@ class _World:
             baked_for=before.baked_for,
             log_e_harm=self.harm if signals else 0.0,
             signals=signals,
+            coverage=self._coverage(before, phase),
             exercises=tuple(
                 ExerciseEvidence(
                     name=spec.name, count=before.ticks + 3, minimum_count=spec.minimum_count

@@ -20,10 +20,12 @@ from tidegate.domain.quantities import (
     Generation,
     Placement,
     RolloutId,
+    TargetName,
 )
 from tidegate.domain.rollout import decide as policy
 from tidegate.domain.rollout import decisions as rules
 from tidegate.domain.rollout import seen as facts
+from tidegate.domain.rollout.alarms import Alarm, Severity
 from tidegate.domain.rollout.decisions import Decision, Observation, Seen
 from tidegate.domain.rollout.machine import TRANSITIONS, Event, State
 from tidegate.domain.rollout.model import (
@@ -45,13 +47,14 @@ from tidegate.drivers.component.fencing import (
 )
 from tidegate.errors import StaleGenerationError, WorkloadError
 from tidegate.ports.component import Assignment
-from tidegate.testing.builders import BASELINE, START, a_rollout
+from tidegate.testing.builders import BASELINE, START, a_rollout, an_alarm
 
 _HALTS: Final = {
     HaltCause.HARM: Event.HARM_FOUND,
     HaltCause.PERSON: Event.HALTED_BY_PERSON,
     HaltCause.NO_DATA: Event.GAVE_UP_WAITING,
     HaltCause.NOT_APPLIED: Event.GAVE_UP_WAITING,
+    HaltCause.ALARM: Event.ALARM_RAISED,
 }
 
 
@@ -74,6 +77,7 @@ class PureEngine:
     Attributes:
         decided: What the last step decided, and from what.
         unreached: Placements whose latest withdrawal didn't arrive.
+        alarms: Everything that others have said is wrong, resolved or not.
         is_touched: Whether a target was told something new; the world takes note and resets it.
     """
 
@@ -94,6 +98,7 @@ class PureEngine:
         self.decided: tuple[tuple[Observation, Decision], ...] = ()
         self.unreached: frozenset[Placement] = frozenset()
         self.is_touched = False
+        self.alarms: list[Alarm] = []
 
     @property
     def is_over(self) -> bool:
@@ -117,6 +122,7 @@ class PureEngine:
             rollout=self.rollout,
             placements=self._observe(),
             evidence=evidence,
+            alarms=tuple(alarm for alarm in self.alarms if alarm.is_active),
         )
         decision = policy.decide(seen)
         self.decided = ((seen, decision),)
@@ -186,7 +192,7 @@ class PureEngine:
                 self._save(replace(baking, phase_since=self.now, trips_before=decision.trips))
             case rules.Pause():
                 held = rollout.moved(Event.PUT_ON_HOLD, at=self.now)
-                self._save(replace(held, waiting_on=decision.waiting_on))
+                self._save(held.waiting(decision.waiting_on))
             case rules.Unpause():
                 baking = rollout.moved(Event.HOLD_ENDED, at=self.now)
                 self._save(replace(baking, waiting_on=_wait(ReasonCode.MORE_EVIDENCE)))
@@ -219,7 +225,7 @@ class PureEngine:
 
     def _keep_waiting(self, waiting_on: WaitingOn) -> None:
         if waiting_on.reason is not self.rollout.waiting_on.reason:
-            self._save(replace(self.rollout, waiting_on=waiting_on))
+            self._save(self.rollout.waiting(waiting_on))
 
     def _save(self, rollout: Rollout) -> None:
         self.rollout = rollout
@@ -369,6 +375,25 @@ class PureEngine:
         if Event.HALTED_BY_PERSON in TRANSITIONS[self.rollout.state]:
             self._stop(Event.HALTED_BY_PERSON, HaltCause.PERSON, "stop")
         return "halt"
+
+    def say(self, severity: Severity, *, target: TargetName | None) -> str:
+        """Say that something is wrong, as others do. What comes of it is decided by the next step."""
+        self.alarms.append(
+            an_alarm(
+                f"a-{len(self.alarms)}",
+                service=self.rollout.service,
+                severity=severity,
+                target=target,
+                raised_at=self.now,
+            )
+        )
+        return f"{severity.value} for {target or 'everywhere'}"
+
+    def resolve(self) -> str:
+        """Say that all of it is over."""
+        over = [replace(alarm, resolved_at=self.now, resolved_by="bob") for alarm in self.alarms]
+        self.alarms = over
+        return "alarms are resolved"
 
     def roll_back(self) -> str:
         """Begin the way back, as a person does."""

@@ -21,6 +21,7 @@ from tidegate.domain.health.evidence import (
 from tidegate.domain.health.readings import Quality
 from tidegate.domain.plan.model import Phase, Plan, SignalSpec
 from tidegate.domain.quantities import NO_EXPOSURE, Generation, Placement
+from tidegate.domain.rollout.alarms import Alarm
 from tidegate.domain.rollout.decisions import Observation, Seen
 from tidegate.domain.rollout.model import Approval, PhasePass, Rollout
 from tidegate.domain.rollout.seen import phase_in_force, wanted_exposure
@@ -123,6 +124,7 @@ def an_observation(
     now: datetime,
     placements: Sequence[Seen] | None = None,
     evidence: Evidence | None = None,
+    alarms: Sequence[Alarm] = (),
 ) -> Observation:
     """Return what is seen of *rollout* at *now*: all as wanted and proven, unless said otherwise."""
     return Observation(
@@ -130,6 +132,7 @@ def an_observation(
         rollout=rollout,
         placements=all_as_wanted(rollout) if placements is None else tuple(placements),
         evidence=evidence_of(rollout, at=now) if evidence is None else evidence,
+        alarms=tuple(alarms),
     )
 
 

@@ -19,7 +19,8 @@ from tidegate.domain.plan.model import Plan, SignalKind
 from tidegate.domain.quantities import FULL_WEIGHT_BPS, Arm, Placement, Version
 from tidegate.drivers.component.memory import MemoryComponent
 from tidegate.drivers.signals.memory import MemorySignals
-from tidegate.usecases.watch import EXERCISE
+from tidegate.ports.signals import LIMIT_SERIES
+from tidegate.usecases.watch_queries import EXERCISE
 
 LATENCY_BOUNDS_MS: Final = (5.0, 10.0, 20.0, 50.0, 100.0, 200.0)
 """Bounds around which answers lie: a healthy one takes up to 20 ms, a slow one up to 200."""
@@ -50,15 +51,23 @@ class Behaviour:
     How a version truly behaves.
 
     `error_rate` is the share of requests that fail, `slow_rate` the share that takes longer than it
-    would otherwise, `usage_rate` the share of requests that end in what users came for.
+    would otherwise, `usage_rate` the share of requests that end in what users came for. `fullness` is how
+    full its members are on average, as a share.
     """
 
     error_rate: float = 0.001
     slow_rate: float = 0.0
     usage_rate: float = 0.5
+    fullness: float = 0.5
 
 
 HEALTHY: Final = Behaviour()
+
+MEMBERS: Final = 8
+"""Members of each arm, as far as how full they are is concerned."""
+
+_FULLNESS_SPREAD: Final = 0.05
+"""How much members of one version differ from each other in a moment."""
 
 
 @dataclass(slots=True)
@@ -159,26 +168,42 @@ class Traffic:
             self._signals.put(placement, name, _as_told(reading, self.fault))
 
     def _reading(self, placement: Placement, kind: SignalKind, now: datetime) -> Reading:
+        if kind is SignalKind.LIMIT:
+            # What a target has in reserve isn't what these worlds are about: it never runs out.
+            value = SeriesCounts(total=0.0, gauge=0.0)
+            return Reading(at=now, arms={Arm.CANDIDATE: {LIMIT_SERIES: value}})
         served = self._component.served(placement)
         arms: dict[Arm, dict[str, SeriesCounts]] = {}
         for arm, version in ((Arm.BASELINE, served.baseline), (Arm.CANDIDATE, served.candidate)):
             if version is not None:
-                totals = self._totals.setdefault((placement, version.digest), _Totals())
-                arms[arm] = {version.name: _counts(totals, kind)}
+                arms[arm] = self._series(placement, version, kind)
         bounds = LATENCY_BOUNDS_MS if kind is SignalKind.LATENCY else ()
         return Reading(at=now, arms=arms, bounds=bounds)
+
+    def _series(
+        self, placement: Placement, version: Version, kind: SignalKind
+    ) -> dict[str, SeriesCounts]:
+        if kind is SignalKind.SATURATION:
+            mean = self.behaviours.get(version.digest, HEALTHY).fullness
+            values = self._random.normal(mean, _FULLNESS_SPREAD, MEMBERS)
+            return {
+                f"{version.name}-{number}": SeriesCounts(total=0.0, gauge=float(value))
+                for number, value in enumerate(values)
+            }
+        totals = self._totals.setdefault((placement, version.digest), _Totals())
+        return {version.name: _counts(totals, kind)}
 
 
 def _counts(totals: _Totals, kind: SignalKind) -> SeriesCounts:
     match kind:
-        case SignalKind.ERRORS:
-            return SeriesCounts(total=float(totals.requests), bad=float(totals.bad))
         case SignalKind.USAGE:
             return SeriesCounts(total=float(totals.used))
         case SignalKind.LATENCY:
             return SeriesCounts(
                 total=float(totals.requests), buckets=tuple(map(float, totals.buckets))
             )
+        case _:
+            return SeriesCounts(total=float(totals.requests), bad=float(totals.bad))
 
 
 def _as_told(reading: Reading, fault: Fault) -> Reading | None:

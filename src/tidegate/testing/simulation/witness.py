@@ -21,7 +21,14 @@ from tidegate.testing.simulation.invariants import Moment, check
 from tidegate.testing.simulation.servers import AwayTargets
 
 _JUDGED_RULES: Final = frozenset(
-    {"phase-passed", "all-phases-passed", "rehearse-way-back", "observed-everywhere"}
+    {
+        "phase-passed",
+        "all-phases-passed",
+        "rehearse-way-back",
+        "observed-everywhere",
+        "enter-phase",
+        "hold-ended",
+    }
 )
 """Decisions that invariants look at from within; reading back the others would only cost time."""
 

@@ -20,6 +20,7 @@ from random import Random
 from typing import Any, Final
 
 from tidegate.domain.quantities import Arm, Placement, RolloutId, Version
+from tidegate.domain.rollout.alarms import AlarmKind, Severity
 from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import ReasonCode, Rollout
 from tidegate.drivers.component.memory import Mishap
@@ -31,6 +32,7 @@ from tidegate.testing.simulation.servers import AwayTargets, Server
 from tidegate.testing.simulation.traffic import Behaviour, Fault
 from tidegate.testing.simulation.witness import Witness
 from tidegate.usecases.abandon import abandon_rollout
+from tidegate.usecases.alarms import Told, raise_alarm, resolve_alarm
 from tidegate.usecases.approve import approve_rollout
 from tidegate.usecases.explain import replay_decision
 from tidegate.usecases.halt import halt_rollout
@@ -305,9 +307,11 @@ class _World:
             return "a person waits"
         rollout = rollouts[-1]
         outside, rollout_id = server.outside, rollout.id
-        match self.draw.randrange(7):
+        match self.draw.randrange(9):
             case 6:
                 return await self._start()
+            case 7 | 8:
+                return await self._alarm(server)
             case 0:
                 return await server.act(
                     f"{server.name} halt",
@@ -337,6 +341,38 @@ class _World:
                     _later(lambda: approve_rollout(outside, rollout_id, actor=who, comment="")),
                 )
 
+    async def _alarm(self, server: Server) -> str:
+        """Something is said to be wrong, or to be over, while anything may be going on."""
+        with self.bench.store.begin(read_only=True) as transaction:
+            active = transaction.active_alarms()
+        outside = server.outside
+        if active and self.draw.random() < 0.6:
+            alarm = self.draw.choice(active)
+            return await server.act(
+                f"{server.name} resolve",
+                _later(lambda: resolve_alarm(outside, alarm.id, actor="bob", reason="over")),
+            )
+        place = self.draw.choice(self.plan.placements())
+        severity = self.draw.choice((Severity.PAGE, Severity.TICKET, Severity.TICKET))
+        told = Told(
+            kind=AlarmKind.ALERT,
+            severity=severity,
+            service=place.service,
+            target=self.draw.choice((None, place.target)),
+            summary="it fails",
+            source="alertmanager",
+            fingerprint=f"f-{self.draw.randrange(3)}",
+        )
+        return await server.act(
+            f"{server.name} {severity.value}", raise_alarm(outside, told, actor="alertmanager")
+        )
+
+    def _resolve_all(self) -> None:
+        with self.bench.store.begin(read_only=True) as transaction:
+            active = transaction.active_alarms()
+        for alarm in active:
+            resolve_alarm(self.bench.outside, alarm.id, actor="bob", reason="calm")
+
     # --- the calm ----------------------------------------------------------------------------
 
     async def _calm_down(self) -> None:
@@ -351,6 +387,7 @@ class _World:
             while server.task is not None:
                 self._tell(await server.go_on())
         self.servers = [Server(self, self.bench, "C")]
+        self._resolve_all()
 
     async def _come_to_an_end(self) -> None:
         server = self.servers[0]

@@ -2,10 +2,13 @@
 
 import pytest
 
-from tidegate.documents.counters import prometheus_counters
+from tidegate.documents.counters import GAUGE_KINDS, prometheus_counters
+from tidegate.documents.gauges import prometheus_gauge
+from tidegate.documents.promql import Matcher
 from tidegate.domain.plan.model import SignalKind
 from tidegate.domain.quantities import Arm, ComponentName, Placement, ServiceName, TargetName
-from tidegate.drivers.signals.promql_request import ArmRequest, arm_matcher, arm_requests
+from tidegate.drivers.signals.arms import arm_matcher
+from tidegate.drivers.signals.promql_request import ArmRequest, arm_requests
 from tidegate.ports.component import ArmLabels
 from tidegate.ports.signals import SignalQuery
 
@@ -22,6 +25,7 @@ def requests(
     kind: SignalKind,
     candidate: ArmLabels = CANDIDATE,
     baseline: ArmLabels = BASELINE,
+    group_by: tuple[str, ...] = (),
     **settings: str,
 ) -> dict[Arm, ArmRequest]:
     query = SignalQuery(
@@ -35,8 +39,14 @@ def requests(
         arms={Arm.CANDIDATE: candidate, Arm.BASELINE: baseline},
         component_settings_json="{}",
         target_settings_json="{}",
+        group_by=group_by,
     )
-    return arm_requests(query, prometheus_counters(kind, settings))
+    read = prometheus_gauge if kind in GAUGE_KINDS else prometheus_counters
+    return arm_requests(query, read(kind, settings))
+
+
+def matcher_of(settings: dict[str, str], labels: ArmLabels) -> Matcher | None:
+    return arm_matcher(settings, labels, default_label="version", instance_label="instance")
 
 
 def test_asks_for_counters_and_their_time_at_once() -> None:
@@ -91,13 +101,13 @@ def test_an_arm_is_told_by_the_label_that_the_author_names(
     settings: dict[str, str], matcher: str
 ) -> None:
     """A service says which label of its series holds which of the arm's labels."""
-    assert str(arm_matcher(settings, BASELINE)) == matcher
+    assert str(matcher_of(settings, BASELINE)) == matcher
 
 
 @pytest.mark.parametrize("settings", [{}, {"arm_label": "instance"}, {"arm_value": "colour"}])
 def test_an_arm_without_the_label_cant_be_told(settings: dict[str, str]) -> None:
     """What the component driver doesn't know isn't asked about."""
-    assert arm_matcher(settings, {}) is None
+    assert matcher_of(settings, {}) is None
 
 
 def test_an_arm_that_cant_be_told_is_left_out() -> None:
@@ -112,3 +122,49 @@ def test_arms_with_the_same_label_ask_nothing() -> None:
     found = requests(SignalKind.ERRORS, candidate=BASELINE)
 
     assert found == {}
+
+
+def test_groups_are_kept_apart_by_the_server() -> None:
+    """A line per process and cell, by the labels that were asked for."""
+    found = requests(SignalKind.USAGE, group_by=("region", "client"), metric="orders_total")
+
+    assert "sum by (job, instance, version, region, client) (" in found[Arm.CANDIDATE].expression
+
+
+def test_a_native_histogram_is_asked_for_beside_the_classic_one() -> None:
+    """Without a part of its own: Prometheus 2.42 makes a number of a histogram that gets a label."""
+    found = requests(SignalKind.LATENCY, metric="took_seconds")[Arm.BASELINE]
+
+    assert found.native
+    assert "sum by (job, instance, version, le) (took_seconds_bucket{" in found.expression
+    assert '\nor\nsum by (job, instance, version) (took_seconds{version="1.0"})' in found.expression
+    assert found.expression.count('"time"') == 2
+
+
+def test_a_saturation_asks_each_selector_for_its_time() -> None:
+    """A quotient is as old as the older of its two parts."""
+    query = "sum(used{$arm}) / sum(size{$arm,$target})"
+    found = requests(SignalKind.SATURATION, query=query)[Arm.CANDIDATE]
+
+    assert found.expression.splitlines() == [
+        'label_replace(sum by (job, instance, version) (used{version="1.1\\""}) / '
+        'sum by (job, instance, version) (size{version="1.1\\"",target="eu-1"}), '
+        '"tidegate_part", "gauge", "", "")',
+        "or",
+        'label_replace(min by (job, instance, version) (timestamp(used{version="1.1\\""})), '
+        '"tidegate_part", "time", "", "")',
+        "or",
+        "label_replace(min by (job, instance, version) "
+        '(timestamp(size{version="1.1\\"",target="eu-1"})), "tidegate_part", "second_time", "", "")',
+    ]
+    assert found.times == ("time", "second_time")
+
+
+def test_a_limit_is_asked_once_and_needs_no_arms() -> None:
+    """It is one number of the target, whoever can be told apart."""
+    found = requests(SignalKind.LIMIT, candidate={}, baseline={}, query="max(lag{$target})")
+
+    assert list(found) == [Arm.CANDIDATE]
+    assert found[Arm.CANDIDATE].expression.splitlines()[0] == (
+        'label_replace(max (lag{target="eu-1"}), "tidegate_part", "gauge", "", "")'
+    )

@@ -1,0 +1,240 @@
+"""`tidegate simulate`: what a plan would have done about faults, incidents and past rollouts."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from tidegate.cli import exit_codes
+from tidegate.cli.notation import parse_rate
+from tidegate.cli.output import Printer
+from tidegate.cli.session import Session
+from tidegate.cli.text.simulation import simulation_view
+from tidegate.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from tidegate.cli.simulating import NamedPlan
+    from tidegate.usecases.simulation.results import Result
+    from tidegate.usecases.simulation.scenario import Scenario
+
+RUNS: Final = 10
+"""Runs of each fault: enough to tell the usual from the lucky."""
+
+AA_FACTOR: Final = 10
+"""A change without a fault is run so many times as often: what is counted there is rare."""
+
+MOST_RUNS: Final = 10_000
+
+
+def simulate(
+    session: Session,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SERVICE]", help="The service. Default: that of the nearest tidegate.yaml."
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("-f", "--file", help="Its file. Default: the nearest tidegate.yaml."),
+    ] = None,
+    compare: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--compare",
+            metavar="PLAN [PLAN]",
+            help="One or two plans side by side: plan:main (the file's own), plan:standard, plan:quick,"
+            " or another FILE.yaml.",
+        ),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KINDS",
+            help="What to go through, by commas: incidents, faults, rollouts, aa."
+            " Default: incidents,faults,aa.",
+        ),
+    ] = None,
+    incident: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--incident", metavar="FILE", help="An incident of your own; may be repeated."
+        ),
+    ] = None,
+    rollouts: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--rollouts",
+            metavar="ID|last",
+            help="A past rollout, replayed; asks the server; may be repeated.",
+        ),
+    ] = None,
+    runs: Annotated[
+        int,
+        typer.Option(
+            min=1, max=MOST_RUNS, help="Runs of each; ten times as many where nothing is wrong."
+        ),
+    ] = RUNS,
+    seed: Annotated[int, typer.Option(min=0, help="Repeats the same luck.")] = 1,
+    traffic: Annotated[
+        str | None,
+        typer.Option(metavar="REQ/S", help="The service's mean traffic. Default: 100."),
+    ] = None,
+) -> int:
+    """Let a plan go through faults, incidents and past rollouts: caught where, whom it hit, how long."""
+    # Reading documents and the statistics take long to load; most commands do without.
+    from tidegate.cli import simulating
+    from tidegate.usecases.simulation.usage import ASSUMED_REQUESTS_PER_SECOND
+
+    given = words or []
+    services = [word for word in given if not simulating.is_plan(word)]
+    if len(services) > 1:
+        raise InvalidRequestError(
+            f"one service can be simulated, got {', '.join(services)}", hint="name one"
+        )
+    named = [*(compare or []), *(word for word in given if simulating.is_plan(word))]
+    plans = simulating.named_plans(services[0] if services else None, file, named)
+    chosen = simulating.scenarios(
+        session,
+        plans[0].spec.name,
+        against=against,
+        incidents=incident or [],
+        rollouts=rollouts or [],
+    )
+    rate = parse_rate(traffic) or ASSUMED_REQUESTS_PER_SECOND
+    results = _run(session.printer, plans, chosen, runs=runs, seed=seed, rate=rate)
+    _show(session.printer, plans, results, seed=seed, rate=rate)
+    return exit_codes.DONE
+
+
+def _run(
+    printer: Printer,
+    plans: "Sequence[NamedPlan]",
+    scenarios: "Sequence[Scenario]",
+    *,
+    runs: int,
+    seed: int,
+    rate: float,
+) -> "list[list[Result]]":
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from tidegate.usecases.simulation.results import result_of
+    from tidegate.usecases.simulation.runs import simulate as simulate_runs
+    from tidegate.usecases.simulation.scenario import Kind
+    from tidegate.usecases.simulation.usage import assumed_traffic, usage_of
+
+    usages = [usage_of(assumed_traffic(plan.spec.targets, rate)) for plan in plans]
+    counts = [runs * AA_FACTOR if one.kind is Kind.AA else runs for one in scenarios]
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=printer.err,
+        transient=True,
+        disable=not printer.err.is_terminal,
+    )
+    results: list[list[Result]] = []
+    with bar:
+        task = bar.add_task("", total=sum(counts) * len(plans))
+        for scenario, count in zip(scenarios, counts, strict=True):
+            row = []
+            for plan, usage in zip(plans, usages, strict=True):
+                bar.update(task, description=f"{scenario.title}, plan {plan.name}")
+                ended = simulate_runs(
+                    plan.spec.plan,
+                    scenario,
+                    usage,
+                    runs=count,
+                    seed=seed,
+                    tell=lambda number: bar.advance(task, number),
+                )
+                row.append(result_of(plan.name, plan.spec.plan, scenario, ended))
+            results.append(row)
+    return results
+
+
+def _show(
+    printer: Printer,
+    plans: "Sequence[NamedPlan]",
+    results: "list[list[Result]]",
+    *,
+    seed: int,
+    rate: float,
+) -> None:
+    from tidegate.usecases.simulation.results import digest_of_results
+    from tidegate.usecases.simulation.scenario import Kind
+
+    flat = [result for row in results for result in row]
+    digest = digest_of_results(flat, seed=seed)
+    replays = any(result.kind is Kind.ROLLOUT for result in flat)
+    assumed = _assumptions(rate, replays=replays)
+    document = {
+        "service": plans[0].spec.name,
+        "plans": [plan.name for plan in plans],
+        "seed": seed,
+        "requests_per_second": rate,
+        "assumptions": assumed,
+        "digest": digest,
+        "results": [_result(result) for result in flat],
+    }
+    counts = sorted({result.runs for result in flat})
+    notes = [
+        *(f"Assumed: {sentence}" for sentence in assumed),
+        f"{' and '.join(map(str, counts))} runs each, seed {seed}, result {digest}",
+    ]
+    printer.show(
+        document,
+        text=lambda: simulation_view(results, wide=printer.is_wide, notes=notes),
+        names=[
+            f"{one.plan} {one.scenario}" for one in flat if one.is_harmful and not one.is_caught
+        ],
+    )
+
+
+def _assumptions(rate: float, *, replays: bool) -> list[str]:
+    from tidegate.usecases.simulation import usage
+
+    sentences = [
+        f"{rate:g} requests/s over all targets, {usage.DAY_SWING:.0%} more by day and less by night,"
+        f" {usage.ASSUMED_ERROR_RATE:.1%} failing, {usage.REQUESTS_PER_VISIT:g} requests a visit",
+        "targets apply and people approve at once; nobody acts on a hold",
+    ]
+    if replays:
+        sentences.append(
+            "a recorded change does to any share of users what it did to those it had, and goes on as"
+            " the recording ended"
+        )
+    return sentences
+
+
+def _result(result: "Result") -> dict[str, Any]:
+    return {
+        "scenario": result.scenario,
+        "title": result.title,
+        "kind": result.kind.value,
+        "is_harmful": result.is_harmful,
+        "plan": result.plan,
+        "runs": result.runs,
+        "caught": result.is_caught,
+        "halted": result.halted,
+        "held": result.held,
+        "undecided": result.undecided,
+        "completed": result.completed,
+        "caught_in": [{"phase": phase, "runs": count} for phase, count in result.caught_in],
+        "users_hit": result.users_hit,
+        "requests_hit": result.requests_hit,
+        "failed_requests": result.failed,
+        "seconds_to_stop": _seconds(result.to_stop),
+        "seconds_from_start_to_stop": _seconds(result.until_stop),
+        "seconds_to_finish": _seconds(result.took),
+        "halt_rate": result.halt_rate,
+        "halt_rate_standard_error": result.halt_rate_standard_error,
+        "why": result.why,
+        "hint": result.hint,
+    }
+
+
+def _seconds(length: timedelta | None) -> float | None:
+    return None if length is None else length.total_seconds()

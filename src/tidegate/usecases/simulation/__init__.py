@@ -1,0 +1,1 @@
+"""What a plan would have done: the real policy over a drawn world, without clock, targets or store."""
