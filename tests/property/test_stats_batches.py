@@ -130,6 +130,8 @@ class Family:
             shared_out(tick["candidate_total"], buckets),
             shared_out(tick["baseline_total"], buckets)[::-1],
             starting=tick["starting"],
+            # Streams with and without a margin side by side.
+            margin=np.where(tick["share"] < 0.5, 1.0, tick["ratio"]),
         )
 
     def value(self, state):

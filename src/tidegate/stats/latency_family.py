@@ -29,13 +29,12 @@ edges are own derivations.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from tidegate.stats import arrays, mixture
+from tidegate.stats import arrays, latency_bets, mixture
 from tidegate.stats.arrays import Floats
 from tidegate.stats.states import StreamState
 
@@ -61,15 +60,6 @@ PAST_REQUESTS = 1000.0
 ENDS, ENDS_REQUESTS = 0.002, 20.0
 """A stretch bets alike on the fastest and alike on the slowest of the past, so many of it: 0.2 %, but
 at least 20 requests."""
-
-RATE_FLOOR = 1e-7
-"""A bet needs rates inside (0, 1). One in ten million is below what any bake can see."""
-
-MOST_LOG_ODDS = 30.0
-"""Beyond this a share of requests and 1 are the same number."""
-
-LONE_SLOPE = 3.0
-"""How the log odds of being faster grow with the log of latency where one edge alone can't tell."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -233,48 +223,46 @@ def update(
     if np.any(starting):
         weights = _log_weights(state.odds_ratios, state.edges.size, state.stretches)
         begun, restarts = mixture.restart_weighted(begun, restarts, weights, starting)
-    candidate_below, baseline_below = np.cumsum(candidate, axis=0), np.cumsum(baseline, axis=0)
-    candidate_total, baseline_total = candidate_below[-1], baseline_below[-1]
-    both = (candidate_total > 0.0) & (baseline_total > 0.0)
-    share = candidate_total / np.where(both, candidate_total + baseline_total, np.inf)
+    both_arms = candidate + baseline
+    candidate_below, both_below = np.cumsum(candidate, axis=0), np.cumsum(both_arms, axis=0)
+    candidate_total, total = candidate_below[-1], both_below[-1]
+    compared = (candidate_total > 0.0) & (candidate_total < total)
+    share = candidate_total / np.where(compared, total, np.inf)
     # Half a request more on either side of each bound: no share of the past is 0 or 1.
     below = np.cumsum(state.past, axis=0)
     past = (below + 0.5) / (below[-1] + 1.0)
     at_edges = state.edges.astype(np.intp)
     change = np.concatenate(
         (
-            _edge_bets(
+            latency_bets.at_edges(
                 state.odds_ratios,
                 1.0 - past[at_edges],
                 null_ratio,
                 share,
-                (
-                    candidate_below[at_edges],
-                    candidate_total - candidate_below[at_edges],
-                    baseline_below[at_edges],
-                    baseline_total - baseline_below[at_edges],
-                ),
+                latency_bets.parted(candidate_below, at_edges),
+                latency_bets.parted(both_below, at_edges),
             ),
-            _stretch_bets(
-                state,
+            latency_bets.on_stretches(
+                state.bounds,
+                state.stretches,
                 past[:-1],
                 np.maximum(ENDS, ENDS_REQUESTS / (below[-1] + 1.0)),
                 null_ratio,
                 share,
                 candidate,
-                candidate + baseline,
+                both_arms,
             ),
         )
     )
     # A tick without baseline requests must leave the stream's numbers as they are.
-    kept = np.where(baseline_total > 0.0, MEMORY, 1.0)
+    kept = np.where(candidate_total < total, MEMORY, 1.0)
     return FamilyState(
         bounds=state.bounds,
         edges=state.edges,
         odds_ratios=state.odds_ratios,
         stretches=state.stretches,
         null_ratio=state.null_ratio,
-        log_started=np.where(both, begun + change, begun),
+        log_started=np.where(compared, begun + change, begun),
         restarts=restarts,
         past=kept * state.past + baseline,
     )
@@ -289,153 +277,12 @@ def log_e_value(state: FamilyState) -> Floats:
     return value
 
 
-# --- the bets ----------------------------------------------------------------------------------
-
-
-def _edge_bets(
-    odds_ratios: Floats,
-    rate: Floats,
-    margin: Floats,
-    share: Floats,
-    counts: tuple[Floats, Floats, Floats, Floats],
-) -> Floats:
-    """
-    Return the log factors of the bets at the edges, shape ``(odds * edges, streams)``.
-
-    *rate* is how often the baseline exceeds each edge, shape ``(edges, streams)``; *counts* are those
-    below and above of the candidate and of the baseline, each of that shape.
-    """
-    border = np.clip(margin * rate, RATE_FLOOR, 1.0 - RATE_FLOOR)
-    odds = odds_ratios[:, None, None] * (border / (1.0 - border))
-    raised = odds / (1.0 + odds)
-    low, high = (1.0 - raised) / (1.0 - border), raised / border
-    candidate_below, candidate_above, baseline_below, baseline_above = counts
-    change = (
-        candidate_below * np.log(low)
-        + candidate_above * np.log(high)
-        - (candidate_below + baseline_below) * _log_costs(low, low, margin, share)
-        - (candidate_above + baseline_above) * _log_costs(high, low, margin, share)
-    )
-    return change.reshape(-1, change.shape[-1])
-
-
-def _stretch_bets(
-    state: FamilyState,
-    past: Floats,
-    ends: Floats,
-    margin: Floats,
-    share: Floats,
-    candidate: Floats,
-    both_arms: Floats,
-) -> Floats:
-    """
-    Return the log factors of the bets on a stretch, shape ``(stretches, streams)``.
-
-    Between two bounds the log odds of being faster are taken as linear in the log of latency, which
-    holds near enough for a bell as well as for the power law of a tail, and beyond the outermost two
-    bounds as well. *past* is the share of requests up to each bound, shape ``(buckets - 1,
-    streams)``; its *ends* are lumped together, see `_rising`.
-    """
-    log_odds = np.log(past / (1.0 - past))
-    place, part = _sources(state.bounds.tobytes(), state.stretches.tobytes())
-    slope = np.full_like(log_odds, LONE_SLOPE) if len(past) == 1 else log_odds[1:] - log_odds[:-1]
-    stretched = np.clip(log_odds[place] + part * slope[place], -MOST_LOG_ODDS, MOST_LOG_ODDS)
-    faster = 1.0 / (1.0 + np.exp(-stretched))
-    bet = _rising(past[None], faster, ends)
-    if (margin > 1.0).any():
-        bet = _beyond_margin(bet, faster, past, margin)
-    change = candidate * np.log(bet) - both_arms * _log_costs(bet, bet[:, :1], margin, share)
-    result: Floats = np.cumsum(change, axis=1)[:, -1]
-    return result
-
-
-def _rising(past: Floats, faster: Floats, ends: Floats) -> Floats:
-    """
-    Return how many times likelier each bucket became, made never falling.
-
-    What lies in the lowest and the highest *ends* of the past is lumped together: few requests say
-    little of a single bucket there. Where noise or a second hump lets the ratio fall, the bet goes
-    midway between the highest before and the lowest after, but not above what all slower buckets
-    together became likelier, nor below what all faster ones did; the best bet that never falls,
-    isotonic regression, isn't either.
-    """
-    low, high = past < ends, past > 1.0 - ends
-    before, after = (np.where(low, 0.0, np.where(high, 1.0, up_to)) for up_to in (past, faster))
-    shares_before, shares_after = _in_buckets(before), _in_buckets(after)
-    ratio = np.full(shares_after.shape, np.nan)
-    np.divide(shares_after, shares_before, out=ratio, where=shares_before > 0.0)
-    # Lumped buckets have no ratio of their own and take that of their neighbour.
-    highest = np.fmax.accumulate(ratio, axis=1)
-    lowest = np.fmin.accumulate(ratio[:, ::-1], axis=1)[:, ::-1]
-    midway = np.sqrt(np.fmax(highest, lowest) * np.fmin(highest, lowest))
-    most, least = np.ones_like(ratio), np.ones_like(ratio)
-    np.maximum.accumulate((1.0 - faster) / (1.0 - past), axis=1, out=most[:, 1:])
-    np.minimum.accumulate((faster / past)[:, ::-1], axis=1, out=least[:, -2::-1])
-    bet: Floats = np.clip(midway, least, most)
-    return bet
-
-
-def _beyond_margin(bet: Floats, faster: Floats, past: Floats, margin: Floats) -> Floats:
-    """
-    Return the bet on a stretch against the null's border instead of against equal arms.
-
-    Up to a bound the border's mass is ``1 - r P(slower)``, above it r times the baseline's. So up to
-    the bound L is one number, the bet's mass there over the border's, and above it the bet over r;
-    the bound is the first above which L still rises. Where there's none (a stretch too small for the
-    margin) nothing is bet.
-    """
-    left = 1.0 - margin * (1.0 - past)
-    lowest = np.where(left > RATE_FLOOR, faster / np.maximum(left, RATE_FLOOR), np.inf)
-    lowered = bet / margin
-    rises = lowered[:, 1:] >= lowest
-    cut = np.argmax(rises, axis=1)[:, None]
-    flat = np.take_along_axis(lowest, cut, axis=1)
-    bucket = np.arange(bet.shape[1])[:, None]
-    found = np.any(rises, axis=1, keepdims=True)
-    return np.where(found, np.where(bucket <= cut, flat, lowered), 1.0)
-
-
-def _log_costs(bet: Floats, lowest: Floats, margin: Floats, share: Floats) -> Floats:
-    """Return ``log D`` where L is *bet* and where it's least *lowest*."""
-    cost: Floats = np.log1p(share * (margin * bet - 1.0))
-    if not (margin > 1.0).any():
-        return cost
-    cost -= np.log1p(share * (margin * lowest - 1.0)) - np.log1p(share * (lowest - 1.0))
-    return cost
-
-
-def _in_buckets(up_to: Floats) -> Floats:
-    """Return the share in each bucket from the shares up to each bound along axis 1."""
-    shares = np.empty((up_to.shape[0], up_to.shape[1] + 1, up_to.shape[2]))
-    shares[:, 0] = up_to[:, 0]
-    np.subtract(up_to[:, 1:], up_to[:, :-1], out=shares[:, 1:-1])
-    shares[:, -1] = 1.0 - up_to[:, -1]
-    return shares
-
-
-@lru_cache(maxsize=256)
-def _sources(bounds: bytes, stretches: bytes) -> tuple[npt.NDArray[np.intp], Floats]:
-    """
-    Return where each bound lies before a stretch: after which bound, and how far to the next.
-
-    Two arrays of shape ``(stretches, buckets - 1)`` and ``(stretches, buckets - 1, 1)``. They depend
-    on the grids alone and would be half of a tick's work.
-    """
-    places = np.log(np.frombuffer(bounds))
-    wanted = places - np.log(np.frombuffer(stretches))[:, None]
-    if places.size == 1:
-        return np.zeros(wanted.shape, dtype=np.intp), (wanted - places)[:, :, None]
-    place = np.clip(np.searchsorted(places, wanted, side="right") - 1, 0, places.size - 2)
-    part = (wanted - places[place]) / (places[place + 1] - places[place])
-    return place, part[:, :, None]
+# --- what goes in ------------------------------------------------------------------------------
 
 
 def _log_weights(odds_ratios: Floats, edges: int, stretches: Floats) -> Floats:
     at_edges = np.repeat(mixture.log_weights(odds_ratios), edges) + math.log(EDGES_STAKE / edges)
     return np.concatenate((at_edges, mixture.log_weights(stretches) + math.log(1.0 - EDGES_STAKE)))
-
-
-# --- what goes in ------------------------------------------------------------------------------
 
 
 def _buckets(state: FamilyState, name: str, values: npt.ArrayLike) -> Floats:

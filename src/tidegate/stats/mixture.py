@@ -3,13 +3,13 @@ One bet from many: a mixture over alternatives and over the moments at which har
 
 An e-process for one alternative and one starting moment is a likelihood ratio. Nobody knows the
 alternative or the moment, so the stake of 1 is spread: over a grid of alternatives, and over
-starts. Half of it starts with the stream; restart ``j = 1, 2, ...`` (a phase start, a full hour)
-starts ``1/2 * 1/(j (j + 1))``, which sums to 1/2, and what has not started yet is kept as cash. So
+starts. Seven tenths start with the stream; restart ``j = 1, 2, ...`` (a phase start, a full hour)
+starts ``3/10 * 1/(j (j + 1))``, which sums to 3/10, and what has not started yet is kept as cash. So
 the value is ``sum of started stakes x their likelihood ratios + cash``, a mixture of
 supermartingales that began at 1, whatever the number of restarts.
 
 Why this series: halving what is left would price a regression that begins at hour 24 at 24 log 2 =
-17 nats; here it is log(2 * 24 * 25) = 7.1 nats, and log 4 at the first restart.
+17 nats; here it is log(10/3 * 24 * 25) = 7.6 nats, and 1.9 at the first restart.
 
 Rule: everything is in log space and stays finite. Rows (alternatives) are summed one after the
 other and never by a numpy reduction, whose order of additions depends on the shape of the batch: a
@@ -26,8 +26,8 @@ from tidegate.stats.arrays import Floats
 CHUNK_STREAMS = 2048
 """Streams worked on at once: 12 x 2,048 doubles are 197 kB, so that temporaries stay in L2."""
 
-START_STAKE = 0.5
-"""The part of the stake that bets on harm from the first tick on."""
+START_STAKE = 0.7
+"""The part of the stake that bets on harm from the first tick on: most harm is there from the start."""
 
 RATIOS_UP = (1.15, 1.3, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0, 20.0, 50.0)
 """Alternatives for bad events: from as little as can be found in a day to everything fails."""

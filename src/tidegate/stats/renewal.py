@@ -2,8 +2,8 @@
 A proof that may begin anew: part of the stake is kept back for when the first was spoilt.
 
 The tests that let advance bet on a healthy candidate. A few seconds in which both arms fail can cost
-them more than hours can win back, and that says nothing of the candidate. So a tenth of the stake is kept
-back, and each new beginning gets a part of it: the j-th ``1/10 * 1/(j (j + 1))``. What a spoilt proof was
+them more than hours can win back, and that says nothing of the candidate. So a twentieth of the stake is
+kept back, and each new beginning gets a part of it: the j-th ``1/20 * 1/(j (j + 1))``. What a spoilt proof was
 worth when it ended stays. The sum is a mixture of e-processes that began at 1, hence an e-process itself,
 however often and for whatever reason known beforehand one begins anew.
 
@@ -15,8 +15,8 @@ from typing import Final
 
 import numpy as np
 
-FIRST_STAKE: Final = 0.9
-"""The stake of the first proof. What is kept back delays it by 0.1 nats, a thirtieth of the way."""
+FIRST_STAKE: Final = 0.95
+"""The stake of the first proof. What is kept back delays it by 0.05 nats, a sixtieth of the way."""
 
 
 def log_value(log_e: float, *, renewals: int = 0, kept: float = 0.0) -> float:

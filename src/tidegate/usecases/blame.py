@@ -29,6 +29,9 @@ NEEDED_WEIGHT: Final = 1.0
 BESIDE_WEIGHT: Final = 0.2
 """The same of one that only shares a target."""
 
+MOST_BESIDE: Final = 8
+"""So many of those that only share a target are weighed, the latest to move: the others are old news."""
+
 HALF_LIFE: Final = timedelta(hours=1)
 SLOW_HALF_LIVES: Final = (timedelta(hours=24), timedelta(hours=72))
 SLOW_PARTS: Final = (0.25, 0.1)
@@ -95,16 +98,12 @@ class Blame:
         """
         for gone in self._contrasts.keys() - {one.rollout_id for one in measured}:
             del self._contrasts[gone]
-        return {one.rollout_id: self._suspects(one, exposing, now) for one in measured}
+        index = _Index(exposing)
+        return {one.rollout_id: self._suspects(one, index, now) for one in measured}
 
-    def _suspects(
-        self, one: Measured, exposing: Sequence[Exposing], now: datetime
-    ) -> tuple[Suspect, ...]:
+    def _suspects(self, one: Measured, index: "_Index", now: datetime) -> tuple[Suspect, ...]:
         targets = {unit.target for unit in one.units}
-        touching = sorted(
-            (other for other in exposing if _topology(one, other, targets) > 0.0),
-            key=lambda other: other.rollout_id,
-        )
+        touching = index.touching(one, targets)
         if not one.units or not touching:
             return ()
         # With nobody else under way it still learns how the units differ, for when somebody comes.
@@ -166,6 +165,29 @@ class Blame:
             for other in touching:
                 kept.moved.setdefault(other.rollout_id, other.since)
         return kept
+
+
+class _Index:
+    """Who exposes what, found by service and by target: a thousand rollouts may share one target."""
+
+    def __init__(self, exposing: Sequence[Exposing]) -> None:
+        self._by_service: dict[str, list[Exposing]] = {}
+        self._by_target: dict[TargetName, list[Exposing]] = {}
+        self._by_rollout = {one.rollout_id: one for one in exposing}
+        for one in sorted(exposing, key=lambda one: (one.since, one.rollout_id), reverse=True):
+            self._by_service.setdefault(one.service, []).append(one)
+            for target in one.weights_bps:
+                self._by_target.setdefault(target, []).append(one)
+
+    def touching(self, one: Measured, targets: set[TargetName]) -> list[Exposing]:
+        """Return what touches *one*'s service, by id: itself, what it needs, the latest beside it."""
+        found = [other for name in one.needs for other in self._by_service.get(name, ())]
+        for target in sorted(targets):
+            found += self._by_target.get(target, ())[:MOST_BESIDE]
+        own = self._by_rollout.get(one.rollout_id)
+        if own is not None:
+            found.append(own)
+        return sorted({o.rollout_id: o for o in found}.values(), key=lambda o: o.rollout_id)
 
 
 def _topology(one: Measured, other: Exposing, targets: set[TargetName]) -> float:

@@ -21,11 +21,11 @@ def test_two_ticks_agree_with_a_calculation_by_hand() -> None:
     first = blame.update(state, [1, 0], exposed, [1, 1])
     second = blame.update(first, [0, 1], exposed, [1, 1])
 
-    # Half of the stake bets from the start, the other half waits for a restart.
-    assert np.exp(blame.log_e_values(first)) == pytest.approx([0.5 * 1.5 + 0.5])
+    # Seven tenths of the stake bet from the start, the rest waits for a restart.
+    assert np.exp(blame.log_e_values(first)) == pytest.approx([0.7 * 1.5 + 0.3])
     # Predictions: harmless 3/2.5 and 2/2.5; harmed 3 x 3/3.5 and 2/2.5.
     taken = (3 * 3 / 3.5 + 0.8) / (1.2 + 0.8)
-    assert np.exp(blame.log_e_values(second)) == pytest.approx([0.5 * 1.5 / taken + 0.5])
+    assert np.exp(blame.log_e_values(second)) == pytest.approx([0.7 * 1.5 / taken + 0.3])
 
 
 def test_what_hits_all_units_alike_blames_nobody_more() -> None:

@@ -28,12 +28,12 @@ def highest_over(world, *, true_share=True, best_only=False):
 
 
 def test_one_alternative_is_the_likelihood_ratio_worked_by_hand():
-    """2 of 3 events at a 25 % share, bet on twice as bad: 2^2 / 1.25^3 = 2.048, half staked."""
+    """2 of 3 events at a 25 % share, bet on twice as bad: 2^2 / 1.25^3 = 2.048, 7/10 staked."""
     state = harm.new(1, ratios=[2.0])
 
     state = harm.update(state, [2], [3], [0.25])
 
-    assert harm.log_e_value(state)[0] == pytest.approx(math.log(0.5 * 2.048 + 0.5))
+    assert harm.log_e_value(state)[0] == pytest.approx(math.log(0.7 * 2.048 + 0.3))
 
 
 def test_a_margin_moves_the_share_as_worked_by_hand():
@@ -42,7 +42,7 @@ def test_a_margin_moves_the_share_as_worked_by_hand():
 
     state = harm.update(state, [2], [3], [0.25])
 
-    assert harm.log_e_value(state)[0] == pytest.approx(math.log(0.5 * 4.0 / 1.5**3 + 0.5))
+    assert harm.log_e_value(state)[0] == pytest.approx(math.log(0.7 * 4.0 / 1.5**3 + 0.3))
 
 
 def test_a_margin_of_a_tick_holds_for_that_tick_alone():
@@ -78,14 +78,14 @@ def test_a_harmless_warm_up_is_halted_at_most_as_often_as_promised(a_world, stay
 
 
 def test_a_restart_begins_a_further_part_of_the_stake():
-    """The first restart stakes 1/4: 1/2 LR1 LR2 + 1/4 LR2 + 1/4 in cash."""
+    """The first restart stakes 3/20: 7/10 LR1 LR2 + 3/20 LR2 + 3/20 in cash."""
     state = harm.new(1, ratios=[2.0])
     state = harm.update(state, [1], [1], [0.5])
 
     state = harm.update(state, [1], [2], [0.5], starting=True)
 
     first, second = 2.0 / 1.5, 2.0 / 1.5**2
-    expected = 0.5 * first * second + 0.25 * second + 0.25
+    expected = 0.7 * first * second + 0.15 * second + 0.15
     assert harm.log_e_value(state)[0] == pytest.approx(math.log(expected))
 
 

@@ -36,8 +36,8 @@ def test_a_tick_is_right_by_hand():
     below = history.update(below, [3], [100], limit=0.01)
 
     value = history.log_e_value
-    assert value(above)[0] == pytest.approx(math.log(0.5 * 8.0 / math.e + 0.5))
-    assert value(below)[0] == pytest.approx(math.log(0.5 * math.exp(0.5) / 8.0 + 0.5))
+    assert value(above)[0] == pytest.approx(math.log(0.7 * 8.0 / math.e + 0.3))
+    assert value(below)[0] == pytest.approx(math.log(0.7 * math.exp(0.5) / 8.0 + 0.3))
 
 
 def test_a_power_is_taken_of_each_factor():

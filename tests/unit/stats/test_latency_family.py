@@ -50,14 +50,14 @@ def test_one_edge_is_the_two_by_two_test_worked_by_hand():
     """Odds of 1 raised to 4: .8 against .5 above the edge; one slow and one fast, shares of 1/2."""
     state = latency_family.new([1.0], [500.0, 500.0], odds_ratios=[4.0], stretches=[2.0])
     edges_only = latency_family.FamilyState.from_lists(
-        state.to_lists() | {"log_started": [[math.log(0.5)], [-1e9]]}
+        state.to_lists() | {"log_started": [[math.log(0.7)], [-1e9]]}
     )
 
     after = latency_family.update(edges_only, [0.0, 1.0], [1.0, 0.0])
 
     # (0.8 / 0.65) for the candidate's slow request, (0.5 / 0.35) for the baseline's fast one.
     factor = (0.8 / 0.65) * (0.5 / 0.35)
-    assert latency_family.log_e_value(after)[0] == pytest.approx(math.log(0.5 * factor + 0.5))
+    assert latency_family.log_e_value(after)[0] == pytest.approx(math.log(0.7 * factor + 0.3))
 
 
 def test_a_stretch_bets_on_the_shifted_histogram_worked_by_hand():
@@ -323,7 +323,7 @@ def test_says_which_argument_is_wrong(call, message):
 
 
 def test_the_stakes_of_all_bets_sum_to_what_starts_at_first():
-    """Half of the stake bets from the first tick on, however many edges the past has."""
+    """The same part of it bets from the first tick on, however many edges the past has."""
     for past in ([900.0, 50.0, 30.0, 20.0], [1000.0, 0.0, 0.0, 0.0]):
         state = latency_family.new([1.0, 2.0, 4.0], past)
 

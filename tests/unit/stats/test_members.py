@@ -66,7 +66,7 @@ def test_a_block_is_right_by_hand():
     state = after_blocks(flat, flat | {"a": 10.0})
 
     won = sum(1.0 + 0.75 * bet for bet in members.BETS) / len(members.BETS)
-    assert members.log_e_value(state) == pytest.approx(math.log(0.5 * won + 0.5))
+    assert members.log_e_value(state) == pytest.approx(math.log(0.7 * won + 0.3))
 
 
 def test_what_a_host_has_for_good_says_nothing():
@@ -85,7 +85,7 @@ def test_two_exposed_members_are_ranked_one_after_the_other():
     state = after_blocks(flat, flat | {"a": 2.0, "b": 3.0}, exposed=("a", "b"), unexposed="cde")
 
     won = [(1.0 + 0.75 * bet) * (1.0 + 0.8 * bet) for bet in members.BETS]
-    assert members.log_e_value(state) == pytest.approx(math.log(0.5 * np.mean(won) + 0.5))
+    assert members.log_e_value(state) == pytest.approx(math.log(0.7 * np.mean(won) + 0.3))
 
 
 def test_the_expected_value_over_all_orders_of_changes_is_one():

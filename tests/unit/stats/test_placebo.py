@@ -51,7 +51,7 @@ def test_a_tick_multiplies_by_the_likelihood_ratio_to_a_power_known_before():
     after = placebo.update(state, [2], [3], 0.25, np.full(SHARDS, 9.0), np.full(SHARDS, 100.0))
 
     assert 0.15 < power < 0.3
-    expected = math.log(0.5 * 2.048**power + 0.5)
+    expected = math.log(0.7 * 2.048**power + 0.3)
     assert placebo.log_e_value(after)[0] == pytest.approx(expected)
 
 

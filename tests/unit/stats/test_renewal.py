@@ -16,22 +16,22 @@ def test_before_any_data_everything_together_is_worth_one() -> None:
         kept = renewal.end(0.0, renewals=renewals, kept=kept)
 
 
-def test_a_spoilt_proof_leaves_a_tenth_for_the_next() -> None:
-    """The first ends at nothing; the second has 1/20 of the stake, and 1/20 is left in cash."""
+def test_a_spoilt_proof_leaves_something_for_the_next() -> None:
+    """The first ends at nothing; the second has 1/40 of the stake, and 1/40 is left in cash."""
     kept = renewal.end(-math.inf, renewals=0, kept=0.0)
 
     value = renewal.log_value(math.log(100.0), renewals=1, kept=kept)
 
-    assert math.exp(value) == pytest.approx(0.05 * 100.0 + 0.05)
+    assert math.exp(value) == pytest.approx(0.025 * 100.0 + 0.025)
 
 
 def test_what_was_won_before_stays() -> None:
-    """A proof at 10 to 1 counts for 9 after it ended, whatever the next one does."""
+    """A proof at 10 to 1 counts for 9.5 after it ended, whatever the next one does."""
     kept = renewal.end(math.log(10.0), renewals=0, kept=0.0)
 
     value = renewal.log_value(-math.inf, renewals=1, kept=kept)
 
-    assert math.exp(value) == pytest.approx(9.0 + 0.05)
+    assert math.exp(value) == pytest.approx(9.5 + 0.025)
 
 
 def test_beginning_anew_lets_a_bad_candidate_pass_no_more_often() -> None:
