@@ -44,33 +44,6 @@ def global_log_e_value(log_e_values: npt.ArrayLike, weights: npt.ArrayLike) -> F
     return mixture.log_sum(rows).reshape(values.shape[1:])
 
 
-def signal_thresholds(weights: npt.ArrayLike, alpha: float) -> Floats:
-    """
-    Return the log e-value at which each signal may be named as the culprit, in nats.
-
-    ``log(1 / (w alpha))``: the chance of ever naming any innocent signal is at most alpha.
-
-    Raises:
-        ValueError: a weight isn't positive, they don't sum to 1, or *alpha* isn't inside (0, 1).
-    """
-    shares = arrays.positive("weights", _weights(weights))
-    return -np.log(shares * arrays.probability("alpha", alpha))
-
-
-def always_valid_p(highest_log_e_value: npt.ArrayLike) -> Floats:
-    """
-    Return the p-value that may be read at any moment: ``min(1, exp(-highest))``.
-
-    Args:
-        highest_log_e_value: The highest log e-value so far. It's for display; combine e-values.
-
-    Raises:
-        ValueError: a value is NaN or infinite.
-    """
-    highest = arrays.numbers("highest_log_e_value", highest_log_e_value)
-    return np.exp(-np.maximum(highest, 0.0))
-
-
 def _weights(weights: npt.ArrayLike) -> Floats:
     shares = arrays.counts("weights", weights)
     if shares.ndim != 1 or not shares.size:

@@ -3,9 +3,9 @@ A proof that may begin anew: part of the stake is kept back for when the first w
 
 The tests that let advance bet on a healthy candidate. A few seconds in which both arms fail can cost
 them more than hours can win back, and that says nothing of the candidate. So a twentieth of the stake is
-kept back, and each new beginning gets a part of it: the j-th ``1/20 * 1/(j (j + 1))``. What a spoilt proof was
-worth when it ended stays. The sum is a mixture of e-processes that began at 1, hence an e-process itself,
-however often and for whatever reason known beforehand one begins anew.
+kept back, and each new beginning gets a part of it: the j-th ``1/20 * 1/(j (j + 1))``. What a spoilt
+proof was worth when it ended stays. The sum is a mixture of e-processes that began at 1, hence an
+e-process itself, however often and for whatever reason known beforehand one begins anew.
 
 Source: mixture over starts, as in `mixture`; stopping a bet keeps an e-process one (Ville 1939).
 """

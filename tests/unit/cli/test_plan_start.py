@@ -70,7 +70,7 @@ def test_plan_shows_calendar_faults_and_what_each_bake_can_show(
     assert "What the bakes can show" in shown
     assert "few    errors  0.980 pp      5.000 pp" in shown
     assert "A fault that begins with the phase" in shown
-    assert "+0.500 pp    about 37 s, after this bake" in shown
+    assert "+0.500 pp    about 36 s, after this bake" in shown
     assert "Weakest  few" in shown
 
 

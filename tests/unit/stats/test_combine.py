@@ -31,27 +31,14 @@ def test_huge_evidence_stays_finite():
     assert combined == pytest.approx(1e5 - math.log(2.0))
 
 
-def test_thresholds_are_bonferroni_by_weight():
-    """At alpha 1 % and weights 3/4 and 1/4: 133.3 and 400."""
-    thresholds = combine.signal_thresholds([0.75, 0.25], 0.01)
-
-    assert np.exp(thresholds) == pytest.approx([1.0 / 0.0075, 400.0])
-
-
 def test_the_global_halt_is_never_later_than_the_signals_own():
-    """A signal at its own threshold brings the average to 1 / alpha by itself."""
+    """A signal at its own threshold, 1 / (weight alpha), brings the average to 1 / alpha by itself."""
     weights = [0.5, 0.3, 0.2]
-    thresholds = combine.signal_thresholds(weights, 0.05)
 
-    for index, threshold in enumerate(thresholds):
+    for index, threshold in enumerate(-np.log(np.array(weights) * 0.05)):
         values = np.full(3, -1000.0)
         values[index] = threshold
         assert combine.global_log_e_value(values, weights) >= math.log(20) - 1e-12
-
-
-def test_always_valid_p_is_the_reciprocal_capped_at_one():
-    """E of 20 is p = 5 %; evidence for the null is p = 1."""
-    assert combine.always_valid_p([math.log(20), -3.0]) == pytest.approx([0.05, 1.0])
 
 
 def false_halts(world, combination):
@@ -111,9 +98,6 @@ def test_the_check_rejects_signals_that_each_get_the_whole_alpha(a_world, stays_
             lambda: combine.global_log_e_value([0.0, 0.0], [1.5, -0.5]),
             "weights must not be negative, got -0.5 at [1]",
         ),
-        (lambda: combine.signal_thresholds([1.0, 0.0], 0.1), "weights must be above 0, got 0"),
-        (lambda: combine.signal_thresholds([1.0], 1.0), "alpha must be inside (0, 1), got 1"),
-        (lambda: combine.always_valid_p(np.nan), "highest_log_e_value must be finite, got nan"),
     ],
 )
 def test_says_which_argument_is_wrong(call, message):

@@ -341,7 +341,7 @@ def a_fullness(exposed, unexposed, *, target="eu"):
     )
 
 
-def saturated(plan, leak, *, ticks=200):
+def saturated(plan, leak, *, ticks=1_200):
     draw = np.random.default_rng(7)
     state = None
     for number in range(1, ticks + 1):
@@ -369,13 +369,13 @@ def test_members_that_leak_are_harm_and_fuller_ones_are_not():
 
     assert leaking.log_e_harm > 6.0
     assert fuller.log_e_harm < 1.0
-    assert fuller.signals[0].candidate_total == 4 * 200
-    assert fuller.signals[0].candidate_bad > 300
+    assert fuller.signals[0].candidate_total == 4 * 1_200
+    assert fuller.signals[0].candidate_bad > 1_800
 
 
 def test_a_warm_up_says_nothing_of_saturation():
     """A young process fills up faster than an old one, whatever its version."""
-    plan = with_signals(SATURATION, warm_up=timedelta(hours=2))
+    plan = with_signals(SATURATION, warm_up=timedelta(hours=5))
 
     assert saturated(plan, 0.001).log_e_harm == pytest.approx(0.0, abs=1e-9)
 
@@ -385,7 +385,7 @@ def test_one_leaking_target_is_found_among_many():
     plan = with_signals(SATURATION)
     draw = np.random.default_rng(3)
     state = None
-    for number in range(1, 301):
+    for number in range(1, 1_801):
         strata = [
             a_fullness(
                 draw.normal(0.5, 0.01, 4) + (0.001 * number if target == "t3" else 0.0),

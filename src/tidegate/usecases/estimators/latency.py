@@ -17,7 +17,7 @@ from tidegate.stats import bounds, latency, latency_family, safe
 from tidegate.stats.latency_family import FamilyState
 from tidegate.usecases.estimators import counted, weak
 from tidegate.usecases.estimators.running import (
-    HARM_MARGIN_ERRORS,
+    HARM_MARGIN_LATENCY,
     Counts,
     Entry,
     Shown,
@@ -139,7 +139,7 @@ def _row(place: int, entry: Entry, depth: int, tests: Tests) -> counted.Row | No
             share=candidate.total / (candidate.total + baseline.total),
         ),
         starting=entry.starting and depth == 0,
-        margin=HARM_MARGIN_ERRORS,
+        margin=HARM_MARGIN_LATENCY,
         ratio=tests.edge_ratio,
     )
 
@@ -209,7 +209,7 @@ def _learn(entry: Entry) -> Tests:
     counts = np.array(tests.past_buckets, dtype=np.float64)
     try:
         edge = latency.quantile_edge(edges, counts, EDGE_QUANTILE)
-        family = latency_family.new(tests.past_bounds, counts, null_ratio=HARM_MARGIN_ERRORS)
+        family = latency_family.new(tests.past_bounds, counts, null_ratio=HARM_MARGIN_LATENCY)
     except ValueError:
         # More than half of the requests lie above the last bound: the histogram can't tell.
         return tests

@@ -25,6 +25,10 @@ from tidegate.stats.traffic import TrafficState
 HARM_MARGIN_ERRORS = 1.1
 """Ratios up to this are no harm: below it, members of one version differ from each other too."""
 
+HARM_MARGIN_LATENCY = 1.05
+"""The same for how often an edge is exceeded. Slowdowns move that little at the median, and a wider
+margin would hide a tail that's a fifth slower."""
+
 WARM_UP_MARGIN = 2.0
 """While caches are cold only a ratio beyond this is harm, for less good events its reciprocal."""
 

@@ -18,6 +18,10 @@ from tidegate.domain.plan.model import SignalKind, SignalSpec
 from tidegate.stats import members, mixture
 from tidegate.usecases.estimators.running import Entry, Shown, Stratum, Tests
 
+READINGS_PER_BLOCK = 60
+"""Changes are measured over ten minutes at 10 s: gauges are often smoothed over five, and what has
+momentum within a block would look like a leak."""
+
 
 def begin(spec: SignalSpec) -> Tests:
     """Return the tests of *spec* before any tick."""
@@ -67,7 +71,10 @@ def _read(entry: Entry) -> Tests:
         where = f"{stratum.placement} [{stratum.group}]"
         exposed, unexposed = _gauges(stratum)
         states[where] = members.update(
-            states.get(where) or members.new(), exposed, unexposed, starting=entry.starting
+            states.get(where) or members.new(readings_per_block=READINGS_PER_BLOCK),
+            exposed,
+            unexposed,
+            starting=entry.starting,
         )
     return replace(entry.tests, members=tuple(states.items()))
 
