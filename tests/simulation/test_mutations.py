@@ -228,6 +228,11 @@ def nobody_looks_while_a_later_phase_is_applied(patch):
     patch.setattr(rules, "phase_in_force", blind)
 
 
+@mutation(run_pure_world, "trouble_of_both_holds")
+def what_both_arms_suffer_from_is_ignored(patch):
+    patch.setattr(rules, "_troubled", lambda seen: "")
+
+
 @mutation(run_pure_world, "a_pass_rests_on_proof")
 def coverage_is_not_asked_for(patch):
     patch.setattr(health, "missing_reasons", lambda evidence, spec: ())

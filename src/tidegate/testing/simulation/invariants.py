@@ -373,6 +373,12 @@ def suspicion_lingers(_: Moment, after: Moment) -> Iterator[str]:
         yield from stops.in_spite_of_suspicion(seen, decision)
 
 
+def trouble_of_both_holds(_: Moment, after: Moment) -> Iterator[str]:
+    """What the baseline suffers from as well proves nothing: nothing goes on until it is over."""
+    for seen, decision in after.decided:
+        yield from stops.in_spite_of_trouble(seen, decision)
+
+
 INVARIANTS: Final[Mapping[str, Invariant]] = {
     invariant.__name__: invariant
     for invariant in (
@@ -394,6 +400,7 @@ INVARIANTS: Final[Mapping[str, Invariant]] = {
         an_alarm_stops,
         proven_harm_stops,
         suspicion_lingers,
+        trouble_of_both_holds,
     )
 }
 

@@ -56,6 +56,15 @@ def in_spite_of_suspicion(seen: Observation, decision: Decision) -> Iterator[str
         yield f"{rollout.id} goes on with evidence of {evidence.log_e_harm}"
 
 
+def in_spite_of_trouble(seen: Observation, decision: Decision) -> Iterator[str]:
+    """Yield how a rollout goes on while both arms suffer."""
+    rollout, evidence = seen.rollout, seen.evidence
+    ours = (evidence.attempt, evidence.phase_began_at) == (rollout.attempt, rollout.phase_since)
+    goes_on = decision.action in GOES_ON and not _was_begun(seen, decision)
+    if ours and evidence.trouble is not None and goes_on:
+        yield f"{rollout.id}: {decision.action} while both arms suffer"
+
+
 def why_not_covered(spec: CoverageSpec, found: CoverageEvidence | None) -> str:
     """Return why *found* doesn't show that every kind of use was met; empty when it does."""
     if found is None or found.is_overfull:

@@ -19,6 +19,7 @@ from typing import Final
 from tidegate.domain.health.coverage import CoverageEvidence
 from tidegate.domain.health.evidence import NO_EVIDENCE, Evidence, ExerciseEvidence
 from tidegate.domain.health.readings import Quality
+from tidegate.domain.health.trouble import Trouble
 from tidegate.domain.plan.model import Phase
 from tidegate.domain.quantities import (
     Placement,
@@ -82,6 +83,9 @@ class _World:
         self.is_harmful = self.draw.random() < 0.35
         self.quality = Quality.GOOD
         self.is_watched = True
+        self.both_suffer = False
+        self.fate_of_both = Random(seed)  # noqa: S311 - drawn apart, so that worlds stay as they were
+        self.is_calm = False
         self.engine = PureEngine(self.plan, self.draw, lag=self.draw.choice((0, 0, 0, 1, 2)))
         self.events = 0
         self.log: list[str] = []
@@ -161,6 +165,7 @@ class _World:
         self.engine.lag = 0
         self.quality = Quality.GOOD
         self.is_watched = True
+        self.is_calm = True
         for target in self.engine.targets.values():
             target.reachable, target.drifted = True, False
 
@@ -287,6 +292,15 @@ class _World:
             zones=(),
         )
 
+    def _common_trouble(self) -> Trouble | None:
+        begins, ends = self.fate_of_both.random() < 0.02, self.fate_of_both.random() < 0.3
+        self.both_suffer = not self.is_calm and (begins or (self.both_suffer and not ends))
+        if not self.both_suffer:
+            return None
+        return Trouble(
+            since=self.engine.now, signal="errors", rate=0.1, usual_rate=0.001, suspects=()
+        )
+
     def _evidence(self, before: Evidence, *, phase_index: int) -> Evidence:
         phase = self.plan.phases[phase_index]
         signals = tuple(
@@ -311,6 +325,7 @@ class _World:
             log_e_harm=self.harm if signals else 0.0,
             signals=signals,
             coverage=self._coverage(before, phase),
+            trouble=self._common_trouble(),
             exercises=tuple(
                 ExerciseEvidence(
                     name=spec.name, count=before.ticks + 3, minimum_count=spec.minimum_count
