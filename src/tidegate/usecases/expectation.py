@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Final
 
-from tidegate.domain.health.evidence import is_binding
-from tidegate.domain.plan.model import Phase, SignalKind, SignalSpec, ToleranceUnit
+from tidegate.domain.plan.model import SignalKind, SignalSpec, ToleranceUnit
 from tidegate.stats import power, proof
 from tidegate.usecases.estimators.latency import EDGE_QUANTILE
-from tidegate.usecases.estimators.running import HARM_MARGIN_ERRORS
+from tidegate.usecases.estimators.running import HARM_MARGIN_ERRORS, HARM_MARGIN_LATENCY
 from tidegate.usecases.estimators.usage import MARGIN_PART
 from tidegate.usecases.sequential import WEAK_WEIGHT
 
@@ -66,15 +65,6 @@ class Expected:
                 return min(1.0 + (self.ratio - 1.0) * times, MOST_RATIO)
 
 
-def halting_weight(phase: Phase, spec: SignalSpec) -> float:
-    """Return the share of the halting budget that *spec* holds in *phase*; as the evidence has it."""
-    tested = [one for one in phase.signals if is_binding(one) and one.kind is not SignalKind.LIMIT]
-    if spec not in tested:
-        return 0.0
-    alike = sum(1 for other in tested if other.gate is spec.gate)
-    return 1.0 / alike if alike == len(tested) else 0.5 / alike
-
-
 def signal_alpha(alpha: float, weight: float) -> float:
     """Return the false halt probability that the concurrent test of one signal may spend."""
     return alpha * weight * (1.0 - WEAK_WEIGHT)
@@ -105,7 +95,7 @@ def harm_margin(spec: SignalSpec) -> float:
     """Return the ratio of events that the halting test still calls no harm."""
     if spec.kind is SignalKind.USAGE:
         return 1.0 - spec.tolerance.value * MARGIN_PART
-    return HARM_MARGIN_ERRORS
+    return HARM_MARGIN_LATENCY if spec.kind is SignalKind.LATENCY else HARM_MARGIN_ERRORS
 
 
 def chance_to_see(expected: Expected, *, ratio: float, alpha: float) -> float | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from tidegate.domain.health.evidence import alpha_for_attempt
+from tidegate.domain.health.evidence import alpha_for_attempt, halting_weight
 from tidegate.domain.plan.model import Phase, Plan, SignalKind, SignalSpec
 from tidegate.domain.plan.traffic import (
     Served,
@@ -251,9 +251,7 @@ def _signal(
         share=counted.candidate_share,
         ratio=ratio,
     )
-    alpha = expectation.signal_alpha(
-        alpha_for_attempt(plan.budget, 1), expectation.halting_weight(phase, spec)
-    )
+    alpha = expectation.signal_alpha(alpha_for_attempt(plan.budget, 1), halting_weight(phase, spec))
     needed = expectation.requests_to_prove(expected, plan.budget.beta)
     proof = None
     if needed is not None:
@@ -289,9 +287,7 @@ def _faults(
     counted = served(splits, begins_at, phase.bake)
     if spec is None or not 0.0 < counted.candidate_share < 1.0:
         return ()
-    alpha = expectation.signal_alpha(
-        alpha_for_attempt(plan.budget, 1), expectation.halting_weight(phase, spec)
-    )
+    alpha = expectation.signal_alpha(alpha_for_attempt(plan.budget, 1), halting_weight(phase, spec))
     found = []
     for excess in TYPICAL_FAULTS:
         bad = min(counted.error_rate + excess, 0.999)

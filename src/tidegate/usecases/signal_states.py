@@ -12,11 +12,11 @@ from datetime import datetime
 from tidegate.domain.health.evidence import (
     SignalEvidence,
     alpha_for_attempt,
-    is_binding,
+    halting_weight,
     is_broken,
 )
 from tidegate.domain.health.readings import Quality
-from tidegate.domain.plan.model import Effect, ErrorBudget, Phase, SignalKind, SignalSpec
+from tidegate.domain.plan.model import Effect, ErrorBudget, Phase, SignalSpec
 from tidegate.usecases import sequential, signal_quality
 from tidegate.usecases.sequential import Stratum, Tests
 from tidegate.usecases.signal_quality import NO_FLOW, Flow
@@ -150,7 +150,7 @@ def signal_evidence(phase: Phase, signal: SignalState) -> SignalEvidence:
         signal=spec.name,
         kind=spec.kind,
         gate=spec.gate,
-        weight=_weight(phase, spec),
+        weight=halting_weight(phase, spec),
         tolerance=spec.tolerance,
         concurrent=signal.concurrent,
         log_e_harm=sequential.log_e_harm(tests),
@@ -169,18 +169,3 @@ def signal_evidence(phase: Phase, signal: SignalState) -> SignalEvidence:
         shadow=spec.shadow,
         shadow_halts=signal.shadow_halts,
     )
-
-
-def _weight(phase: Phase, spec: SignalSpec) -> float:
-    """Half of the halting budget goes to gate signals in equal parts, half to the others."""
-    if not _is_tested(spec):
-        return 0.0
-    tested = [other for other in phase.signals if _is_tested(other)]
-    alike = sum(1 for other in tested if other.gate is spec.gate)
-    only_one_sort = alike == len(tested)
-    return 1.0 / alike if only_one_sort else 0.5 / alike
-
-
-def _is_tested(spec: SignalSpec) -> bool:
-    """Return whether *spec* has a say in what halts: a limit has no e-value, a shadow no say."""
-    return is_binding(spec) and spec.kind is not SignalKind.LIMIT

@@ -168,6 +168,19 @@ def is_binding(spec: SignalSpec) -> bool:
     return not spec.shadow and (spec.limit is None or spec.limit.effect is not Effect.IGNORE)
 
 
+def halting_weight(phase: Phase, spec: SignalSpec) -> float:
+    """
+    Return the share of the halting budget that *spec* holds in *phase*; the shares sum to 1.
+
+    Half goes to gate signals in equal parts, half to the others. A limit has no e-value, a shadow no say.
+    """
+    tested = [one for one in phase.signals if is_binding(one) and one.kind is not SignalKind.LIMIT]
+    if spec not in tested:
+        return 0.0
+    alike = sum(1 for other in tested if other.gate is spec.gate)
+    return 1.0 / alike if alike == len(tested) else 0.5 / alike
+
+
 def is_broken(limit: Limit, value: float) -> bool:
     """Return whether *value* is on the bad side of *limit*; at the limit itself it isn't yet."""
     return value > limit.value if limit.above else value < limit.value
