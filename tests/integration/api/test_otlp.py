@@ -20,9 +20,17 @@ from tidegate.testing.memory_world import MemoryWorld
 
 TOKEN = "a-token"
 PATH = "/otlp/v1/metrics"
-BODY = json.dumps(
-    request(process("1.1", "b:1"), counter("orders", [point({}, asInt="7")]))
-).encode()
+
+
+def an_export() -> bytes:
+    """Return what a sender exports now: a point of an earlier moment would be refused as old."""
+    document = request(process("1.1", "b:1"), counter("orders", [point({}, asInt="7")]))
+    return json.dumps(document).encode()
+
+
+BODY = an_export()
+"""For what is refused before anybody looks into it."""
+
 QUERY = SignalQuery(
     placement=Placement(
         service=ServiceName("shop"), component=ComponentName("code"), target=TargetName("eu-1")
@@ -65,9 +73,10 @@ async def test_an_export_is_taken_in(
 ) -> None:
     """Plain or as the Collector packs it by default; the answer of success is an empty object."""
     headers = {"content-encoding": "gzip"} if packed else {}
+    body = an_export()
 
     answer = await collector.post(
-        PATH, content=gzip.compress(BODY) if packed else BODY, headers=headers
+        PATH, content=gzip.compress(body) if packed else body, headers=headers
     )
 
     assert (answer.status_code, answer.json()) == (200, {})

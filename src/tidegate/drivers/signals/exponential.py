@@ -129,6 +129,8 @@ def _step(buckets: Sequence[tuple[float, float, float]]) -> float | None:
         if not (left < right < math.inf):
             return None
         step = math.log2(right / left)
+        if not 0.0 < step < math.inf:
+            return None
         scale = round(-math.log2(step))
         if not _COARSEST_SCALE <= scale <= _FINEST_SCALE or abs(step * 2.0**scale - 1) > 1e-3:
             return None
