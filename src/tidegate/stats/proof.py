@@ -61,7 +61,8 @@ def requests_to_certify(
         ValueError: an argument is outside its range.
     """
     growth = certify_growth(tolerance, rate, rate, candidate_share)
-    nats = math.log(2.0 / arrays.probability("beta", beta))
+    chance = arrays.probability("beta", beta)
+    nats = -math.log((1.0 - difference.RARE_WEIGHT) * chance)
     return nats / growth if growth > 0.0 else math.inf
 
 

@@ -188,18 +188,23 @@ def log_absolute(state: AbsoluteState, tolerance: npt.ArrayLike) -> Floats:
     return mixture.log_sum(rows)
 
 
-def average(first_log_e: npt.ArrayLike, second_log_e: npt.ArrayLike) -> Floats:
+def average(
+    first_log_e: npt.ArrayLike, second_log_e: npt.ArrayLike, *, first_weight: float = 0.5
+) -> Floats:
     """
-    Return the log of the mean of two e-values that test the same null, in nats.
+    Return the log of the weighted mean of two e-values that test the same null, in nats.
 
-    Valid under any dependence of the two; costs at most log 2 against the better one.
+    Valid under any dependence of the two; costs at most the log of its weight against either.
 
     Raises:
-        ValueError: a value is NaN or infinite.
+        ValueError: a value is NaN or infinite, or *first_weight* isn't inside (0, 1).
     """
+    weight = arrays.probability("first_weight", first_weight)
     first = arrays.numbers("first_log_e", first_log_e)
     second = arrays.numbers("second_log_e", second_log_e)
+    first = first + math.log(weight)
+    second = second + math.log(1.0 - weight)
     higher = np.maximum(first, second)
     lower = np.minimum(first, second)
-    result: Floats = higher + np.log1p(np.exp(lower - higher)) - math.log(2.0)
+    result: Floats = higher + np.log1p(np.exp(lower - higher))
     return result

@@ -51,7 +51,7 @@ def test_plan_with_a_rate_says_what_bakes_can_rule_out(
 
     assert "WEAK" in weak.out
     assert "W2 few at 10% for 30s can't rule out the 5.000 pp you tolerate in errors" in weak.out
-    assert "(needs about 27m, or 50% for 5m25s)" in weak.out
+    assert "(needs about 25m, or 50% for 5m)" in weak.out
     assert "Weakest  few" in weak.out
     assert "WEAK" not in strong.out
     assert ">= " in strong.out
@@ -68,7 +68,7 @@ def test_plan_shows_calendar_faults_and_what_each_bake_can_show(
     assert "3 phases, 50s if all goes well (09:0" in shown
     assert "10%, 50 req/s" in shown
     assert "What the bakes can show" in shown
-    assert "few    errors  0.980 pp      5.000 pp" in shown
+    assert "few    errors  0.916 pp      5.000 pp" in shown
     assert "A fault that begins with the phase" in shown
     assert "+0.500 pp    about 36 s, after this bake" in shown
     assert "Weakest  few" in shown

@@ -70,12 +70,12 @@ def foresee(plan: Plan, known: ServiceTraffic | None) -> Forecast:
 
 
 def test_an_error_free_bake_needs_the_requests_that_it_needs() -> None:
-    """log(40)/0.0005 = 7,378 requests of the candidate, at 1.2 a second: 1 h 42 min."""
+    """log(30)/0.0005 = 6,802 requests of the candidate, at 1.2 a second: 1 h 34 min."""
     found = foresee(one_bake(), traffic(error_rate=0.0)).phases[0].signals[0]
 
     assert found.proof_needs is not None
     assert found.proof_needs.total_seconds() == pytest.approx(
-        math.log(40) / 0.0005 / 1.2, rel=0.002
+        math.log(30) / 0.0005 / 1.2, rel=0.002
     )
     assert found.enough is True
 
@@ -252,8 +252,8 @@ def test_a_weak_bake_is_warned_of_with_what_would_do() -> None:
     assert [finding.rule for finding in found] == ["bake-proves-tolerance"]
     assert found[0].severity is Severity.WARNING
     assert "few at 1% for 4h can't rule out the 0.050 pp you tolerate in errors" in found[0].message
-    assert "(needs about 9h15m, or 5% for 1h55m)" in found[0].message
-    assert "bake 9h15m, or give it 5% of the traffic" in found[0].fix
+    assert "(needs about 8h30m, or 5% for 1h45m)" in found[0].message
+    assert "bake 8h30m, or give it 5% of the traffic" in found[0].fix
 
 
 def test_a_gate_that_can_never_be_proven_forbids_a_start_only_with_known_traffic() -> None:
