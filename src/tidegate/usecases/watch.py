@@ -239,7 +239,12 @@ class Watch:
             for look, tick in zip(looks, ticks, strict=True)
             if (found := measure(look.rollout, look.phase, tick)) is not None
         ]
-        suspects = self._blame.look(measured, self._exposing, at)
+        try:
+            suspects = self._blame.look(measured, self._exposing, at)
+        except ValueError as exc:
+            # Naming nobody holds nothing up; a tick that isn't stored would.
+            log.warning(events.WATCH_FAILED, rollout_id=None, error=f"blame: {exc}")
+            suspects = {}
         return [
             replace(tick, suspects=suspects.get(look.rollout.id, ()))
             for look, tick in zip(looks, ticks, strict=True)

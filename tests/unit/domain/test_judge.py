@@ -16,7 +16,7 @@ from tidegate.domain.health.evidence import (
     shown,
 )
 from tidegate.domain.health.readings import Quality
-from tidegate.domain.plan.model import ErrorBudget, ExerciseSpec, SignalKind
+from tidegate.domain.plan.model import Effect, ErrorBudget, ExerciseSpec, Limit, SignalKind
 from tidegate.domain.rollout.machine import State
 from tidegate.testing.builders import START, a_phase, a_plan, a_rollout, a_signal
 from tidegate.testing.simulation.situations import evidence_of, log_odds, signal_evidence
@@ -44,6 +44,21 @@ def test_good_data_and_proof_pass():
 
     assert judgement.verdict is Verdict.PASS
     assert judgement.reasons == ("errors: proven",)
+
+
+@pytest.mark.parametrize("concurrent", [True, False])
+def test_a_gate_without_a_say_proves_nothing(concurrent):
+    """In shadow, or of a kind that is never proven: however good it looks, the phase doesn't pass."""
+    ignored = Limit(value=1.0, above=True, effect=Effect.IGNORE)
+    gates = (
+        a_signal(shadow=True),
+        a_signal(kind=SignalKind.LIMIT, limit=ignored),
+    )
+    weight = 500 if concurrent else 10_000
+
+    for gate in gates:
+        phase = a_phase(weight_bps=weight, signals=(gate,), minimum_requests=0)
+        assert judged(phase).verdict is Verdict.INSUFFICIENT
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 10, 1_000, 100_000])

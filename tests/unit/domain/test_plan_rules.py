@@ -469,6 +469,12 @@ EXAMPLES = [
     ),
     Example(
         "gate-in-every-phase",
+        breaks=_in_phase(2, signals=(ERRORS, replace(USAGE, shadow=True))),
+        says=f"the gate {USAGE.name} of phase more is in shadow",
+        keeps=_in_phase(2, signals=(ERRORS, replace(USAGE, gate=False, shadow=True))),
+    ),
+    Example(
+        "gate-in-every-phase",
         breaks=_in_phase(0, signals=()),
         says="phase stage has no gate",
         keeps=_in_phase(0, signals=(USAGE,)),

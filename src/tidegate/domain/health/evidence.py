@@ -196,10 +196,15 @@ def is_culprit(signal: SignalEvidence, alpha: float) -> bool:
     return signal.weight > 0 and signal.log_e_harm >= -math.log(signal.weight * alpha)
 
 
+_PROVABLE: Final = frozenset({SignalKind.ERRORS, SignalKind.USAGE, SignalKind.LATENCY})
+"""Kinds that have a test of safety. The others may hold or halt."""
+
+
 def certified(signal: SignalEvidence, beta: float) -> bool:
     """Return whether *signal* alone proves "no more harm than tolerated" against a concurrent baseline."""
     return (
         signal.concurrent
+        and signal.kind in _PROVABLE
         and not signal.shadow
         and signal.quality is Quality.GOOD
         and signal.log_e_safe >= math.log(1.0 / beta)
@@ -390,16 +395,17 @@ def _missing_reasons(
         reasons.append(f"{requests} of {phase.minimum_requests} requests to the candidate")
     by_name = {signal.signal: signal for signal in evidence.signals}
     for spec in phase.signals:
-        if not is_binding(spec):
-            continue
-        signal = by_name[spec.name]
-        if signal.quality is Quality.QUIET:
+        signal = by_name.get(spec.name)
+        if is_binding(spec) and signal is not None and signal.quality is Quality.QUIET:
             reasons.append(_quality_reason(signal))
+        # A gate is asked for its proof whatever else it is: one without a say has none.
         if not spec.gate:
             continue
         if not phase.has_concurrent_baseline:
             if spec.name not in carried:
                 reasons.append(f"{spec.name}: never proven beside a baseline")
+        elif signal is None:
+            reasons.append(f"{spec.name}: not seen yet")
         elif not certified(signal, beta):
             needed = math.log(1.0 / beta)
             share = max(0.0, min(signal.log_e_safe / needed, 0.99))

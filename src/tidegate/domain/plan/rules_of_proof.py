@@ -22,7 +22,7 @@ SMALLEST_ALPHA: Final = 1e-6
 
 
 def gate_in_every_phase(subject: Subject) -> Iterator[Flaw]:
-    """Yield phases that could pass without any proof."""
+    """Yield phases that could pass without any proof, and gates that can't prove anything."""
     for index, phase in enumerate(subject.spec.plan.phases):
         if not any(signal.gate for signal in phase.signals):
             yield Flaw(
@@ -30,6 +30,14 @@ def gate_in_every_phase(subject: Subject) -> Iterator[Flaw]:
                 fix="measure errors or usage for every component it moves, with gate: true",
                 path=("plan", "phases", index),
             )
+        for signal in phase.signals:
+            if signal.gate and (signal.shadow or signal.kind not in LARGEST_TOLERANCES):
+                what = "in shadow" if signal.shadow else f"of kind {signal.kind.value}"
+                yield Flaw(
+                    message=f"the gate {signal.name} of phase {phase.name} is {what} and proves nothing",
+                    fix="add gate: false, and let errors or usage be the gate",
+                    path=("plan", "phases", index, "signals", signal.name, "gate"),
+                )
 
 
 def usage_signal_present(subject: Subject) -> Iterator[Flaw]:

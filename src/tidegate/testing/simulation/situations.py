@@ -77,6 +77,9 @@ def signal_evidence(spec: SignalSpec, phase: Phase, **changes: Any) -> SignalEvi
         candidate_bad=0,
         baseline_total=100_000,
         baseline_bad=0,
+        counting=spec.counting,
+        limit=spec.limit,
+        shadow=spec.shadow,
     )
     return replace(found, **changes)
 
