@@ -51,6 +51,7 @@ from tidegate.domain.plan.model import (
     Tolerance,
     ToleranceUnit,
 )
+from tidegate.domain.plan.rules_of_proof import UNITS
 from tidegate.errors import InvalidDocumentError
 
 ENVOY: Final = "envoy"
@@ -78,16 +79,6 @@ _READ_BY: Final[Mapping[str, str]] = {
     "target_label": "prometheus://HOST:PORT or otlp",
 }
 """Which sources read a key that not all sources with named counters do."""
-
-_UNITS: Final[Mapping[SignalKind, tuple[ToleranceUnit, ...]]] = {
-    SignalKind.ERRORS: (ToleranceUnit.RATE,),
-    SignalKind.USAGE: (ToleranceUnit.RELATIVE,),
-    SignalKind.LATENCY: (ToleranceUnit.RELATIVE, ToleranceUnit.DURATION),
-    SignalKind.TRAFFIC: (ToleranceUnit.RELATIVE,),
-    SignalKind.SATURATION: (ToleranceUnit.RELATIVE,),
-    SignalKind.LIMIT: (ToleranceUnit.RELATIVE,),
-}
-"""The units that signals of a kind are tolerated in; the first is that of the default."""
 
 _UNIT_WORDS: Final[Mapping[ToleranceUnit, tuple[str, str]]] = {
     ToleranceUnit.RATE: ("percentage points", "0.1pp"),
@@ -123,7 +114,7 @@ class ProofDefaults:
             SignalKind.SATURATION: _NO_TOLERANCE,
             SignalKind.LIMIT: _NO_TOLERANCE,
         }[kind]
-        return Tolerance(value=value, unit=_UNITS[kind][0])
+        return Tolerance(value=value, unit=UNITS[kind][0])
 
 
 PROOF: Final = ProofDefaults(
@@ -326,7 +317,7 @@ class _Resolver:
         )
 
     def _check_tolerance(self, signal: Signal, kind: SignalKind, path: KeyPath) -> None:
-        units = _UNITS[kind]
+        units = UNITS[kind]
         if signal.tolerate is None or signal.tolerate.unit in units:
             return
         words = " or ".join(_UNIT_WORDS[unit][0] for unit in units)

@@ -480,6 +480,15 @@ EXAMPLES = [
         keeps=_in_phase(0, signals=(USAGE,)),
     ),
     Example(
+        "tolerance-in-its-unit",
+        breaks=_in_phase(
+            1,
+            signals=(replace(ERRORS, tolerance=Tolerance(value=20, unit=ToleranceUnit.DURATION)),),
+        ),
+        says="signal errors of kind errors is tolerated by duration, which is no unit of it",
+        keeps=_in_phase(1, signals=(ERRORS,)),
+    ),
+    Example(
         "proof-is-strict",
         breaks=_in_phase(
             1, signals=(replace(ERRORS, tolerance=Tolerance(value=0.06, unit=ToleranceUnit.RATE)),)

@@ -41,6 +41,7 @@ from tidegate.domain.plan.rules_of_names import (
 from tidegate.domain.plan.rules_of_proof import (
     gate_in_every_phase,
     proof_is_strict,
+    tolerance_in_its_unit,
     usage_signal_present,
 )
 from tidegate.domain.quantities import Environment
@@ -168,6 +169,13 @@ PLAN_RULES: Final = (
         demands="Every phase has at least one gate signal for what it moves.",
         why="A phase without a gate passes by waiting.",
         flaws=gate_in_every_phase,
+    ),
+    Rule(
+        id="tolerance-in-its-unit",
+        severity=Severity.ERROR,
+        demands="Errors are tolerated by rate, latency relative or by duration, the rest relative.",
+        why="A tolerance in a foreign unit would be tested as another one, usually a wider one.",
+        flaws=tolerance_in_its_unit,
     ),
     Rule(
         id="proof-is-strict",

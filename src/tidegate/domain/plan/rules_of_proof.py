@@ -15,6 +15,16 @@ LARGEST_TOLERANCES: Final[Mapping[SignalKind, float]] = {
 """Beyond one failing request in twenty, half of the usage, or double the latency, nobody would call it
 harmless; a tolerance above that takes the gate away under another name."""
 
+UNITS: Final[Mapping[SignalKind, tuple[ToleranceUnit, ...]]] = {
+    SignalKind.ERRORS: (ToleranceUnit.RATE,),
+    SignalKind.USAGE: (ToleranceUnit.RELATIVE,),
+    SignalKind.LATENCY: (ToleranceUnit.RELATIVE, ToleranceUnit.DURATION),
+    SignalKind.TRAFFIC: (ToleranceUnit.RELATIVE,),
+    SignalKind.SATURATION: (ToleranceUnit.RELATIVE,),
+    SignalKind.LIMIT: (ToleranceUnit.RELATIVE,),
+}
+"""The units that signals of a kind are tolerated in; the first is that of the default."""
+
 LARGEST_BETA: Final = 0.1
 LARGEST_ALPHA: Final = 0.2
 SMALLEST_ALPHA: Final = 1e-6
@@ -37,6 +47,20 @@ def gate_in_every_phase(subject: Subject) -> Iterator[Flaw]:
                     message=f"the gate {signal.name} of phase {phase.name} is {what} and proves nothing",
                     fix="add gate: false, and let errors or usage be the gate",
                     path=("plan", "phases", index, "signals", signal.name, "gate"),
+                )
+
+
+def tolerance_in_its_unit(subject: Subject) -> Iterator[Flaw]:
+    """Yield tolerances in a unit that their kind isn't measured in: 20 ms of errors would mean nothing."""
+    for index, phase in enumerate(subject.spec.plan.phases):
+        for signal in phase.signals:
+            units = UNITS[signal.kind]
+            if signal.tolerance.unit not in units:
+                yield Flaw(
+                    message=f"signal {signal.name} of kind {signal.kind.value} is tolerated by "
+                    f"{signal.tolerance.unit.value}, which is no unit of it",
+                    fix=f"tolerate it by {' or '.join(unit.value for unit in units)}",
+                    path=("plan", "phases", index, "signals", signal.name, "tolerate"),
                 )
 
 
