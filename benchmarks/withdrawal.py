@@ -32,7 +32,8 @@ from tidegate.drivers.processes.supervisor import ShimSupervisor
 from tidegate.drivers.runner.inprocess import InProcessRunner
 from tidegate.drivers.signals.envoy import EnvoySignals
 from tidegate.drivers.traffic.envoy import EnvoyTraffic
-from tidegate.lab.world import end_processes, free_port
+from tidegate.lab.world import end_processes
+from tidegate.testing.ports import free_port
 from tidegate.usecases.halt import halt_rollout
 from tidegate.usecases.outside import Outside
 from tidegate.usecases.resume import resume_rollout

@@ -2,11 +2,9 @@
 
 import asyncio
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,6 +28,7 @@ from tidegate.testing.contracts.signals import (
     GroupedSourceContract,
     SignalSourceContract,
 )
+from tidegate.testing.ports import free_port
 
 PROGRAM = shutil.which("prometheus")
 
@@ -113,7 +112,7 @@ class Running:
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One for all tests here: it takes 5 s until it looks at its targets for the first time."""
     folder = tmp_path_factory.mktemp("prometheus")
-    port, *exporter_ports = _free_ports(1 + len(Arm))
+    port, *exporter_ports = (free_port() for _ in range(1 + len(Arm)))
     running = Running(
         port=port,
         exporter_ports=dict(zip(Arm, exporter_ports, strict=True)),
@@ -302,14 +301,6 @@ scrape_configs:
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
 
 
 @pytest.fixture

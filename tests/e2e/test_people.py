@@ -24,7 +24,8 @@ import pytest
 from command_line import CommandLine
 from running_site import FINAL, Server, Site, until
 
-from tidegate.lab.world import SHOP_DOCUMENT, free_port
+from tidegate.lab.world import SHOP_DOCUMENT
+from tidegate.testing.ports import free_port
 
 pytestmark = [
     pytest.mark.e2e,

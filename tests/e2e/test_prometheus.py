@@ -21,7 +21,8 @@ from running_site import Server, Site, until
 
 from tidegate.lab.faults import Fault, break_candidate
 from tidegate.lab.files import write_json
-from tidegate.lab.world import SHOP_DOCUMENT, free_port
+from tidegate.lab.world import SHOP_DOCUMENT
+from tidegate.testing.ports import free_port
 
 PROGRAM = shutil.which("prometheus")
 

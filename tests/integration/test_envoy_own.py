@@ -21,7 +21,8 @@ from tidegate.ports.signals import SignalQuery
 from tidegate.ports.traffic import Route
 from tidegate.testing.backends import Asker
 from tidegate.testing.contracts.traffic import a_split, when_ready
-from tidegate.testing.envoys import EnvoyWorld, envoy_world, free_port
+from tidegate.testing.envoys import EnvoyWorld, envoy_world
+from tidegate.testing.ports import free_port
 
 pytestmark = pytest.mark.envoy
 

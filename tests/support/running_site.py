@@ -23,8 +23,9 @@ from tidegate.documents.service_file import ResolvedService, read_service
 from tidegate.drivers.processes.supervisor import ShimSupervisor
 from tidegate.lab.files import write_json
 from tidegate.lab.load_report import LoadSummary, report_lines, summarise
-from tidegate.lab.world import LOAD_PROCESS, SHOP_DOCUMENT, end_processes, free_port
+from tidegate.lab.world import LOAD_PROCESS, SHOP_DOCUMENT, end_processes
 from tidegate.ports.processes import ProcessSpec
+from tidegate.testing.ports import free_port
 
 SHORT_DOCUMENT: Final = SHOP_DOCUMENT.replace(
     "plan: lab",

@@ -8,7 +8,6 @@ Nothing here knows how a rollout is decided.
 import asyncio
 import os
 import shutil
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -18,6 +17,7 @@ from typing import Final
 
 import httpx
 
+from tidegate.drivers.component import process_sockets
 from tidegate.errors import LabError
 from tidegate.lab.faults import LOAD_CONTROL_NAME
 from tidegate.lab.files import write_json
@@ -150,7 +150,7 @@ async def built(server: LabServer, options: LabOptions) -> AsyncIterator[World]:
     folder = server.state_dir / "shop"
     faults = folder / "faults"
     faults.mkdir(parents=True, exist_ok=True)
-    port = free_port()
+    port = process_sockets.free_port(avoid=())
     document = folder / "tidegate.yaml"
     document.write_text(
         SHOP_DOCUMENT.format(
@@ -227,10 +227,3 @@ async def end_processes(processes: ProcessSupervisor) -> None:
     if LOAD_PROCESS in names:
         await processes.end(LOAD_PROCESS)
     await asyncio.gather(*(processes.end(name) for name in names if name != LOAD_PROCESS))
-
-
-def free_port() -> int:
-    """Return a port of the loopback address that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port

@@ -2,11 +2,10 @@
 A managed Envoy with members and users around it, for tests that need a real one.
 
 Everything lives below one folder and ends with the context: Envoy by its supervisor, members by
-themselves. Free ports are asked from the kernel.
+themselves.
 """
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from tidegate.drivers.processes.supervisor import ShimSupervisor
 from tidegate.drivers.traffic.envoy import EnvoyTraffic
 from tidegate.ports.traffic import Endpoint, Pool, Route
 from tidegate.testing.backends import Answer, Asker, Backend
+from tidegate.testing.ports import free_port
 
 _LOOPBACK: Final = "127.0.0.1"
 _ASKERS: Final = 8
@@ -110,11 +110,3 @@ async def envoy_world(folder: Path) -> AsyncIterator[EnvoyWorld]:
         yield world
     finally:
         await world.close()
-
-
-def free_port() -> int:
-    """Return a port of loopback that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind((_LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
