@@ -111,6 +111,14 @@ class NotAllowedError(TidegateError):
     exit_code = 4
 
 
+class ForbiddenError(TidegateError):
+    """The caller is known, and isn't granted this."""
+
+    code = "forbidden"
+    http_status = 403
+    exit_code = 4
+
+
 # --- what the outside did --------------------------------------------------------------------
 
 
@@ -134,6 +142,14 @@ class SignalSourceError(TidegateError):
     """A source of health signals can't be read."""
 
     code = "signals.failed"
+    http_status = 502
+    retryable = True
+
+
+class GateError(TidegateError):
+    """What a gate asks can't be asked now."""
+
+    code = "gate.failed"
     http_status = 502
     retryable = True
 

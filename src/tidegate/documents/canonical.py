@@ -62,14 +62,22 @@ def plan_hash(resolved: "HasDigest", change: Change, *, shadowed: Sequence[str] 
     Approvals and `start --plan` are bound to it, so it changes when anything in either does, or when
     other signals begin in shadow (*shadowed*).
     """
-    versions = [
-        {"component": part.component, "name": part.to.name, "digest": part.to.digest}
-        for part in sorted(change.components, key=lambda part: part.component)
-    ]
-    hashed: dict[str, object] = {"document": resolved.digest, "change": versions}
+    hashed: dict[str, object] = {"document": resolved.digest, "change": _versions(change)}
     if shadowed:
         hashed["shadowed"] = sorted(shadowed)
     return digest_of(hashed)
+
+
+def change_digest(change: Change) -> str:
+    """Return the digest of a change: of its components with the versions that they go to."""
+    return digest_of(_versions(change))
+
+
+def _versions(change: Change) -> list[dict[str, str]]:
+    return [
+        {"component": part.component, "name": part.to.name, "digest": part.to.digest}
+        for part in sorted(change.components, key=lambda part: part.component)
+    ]
 
 
 class HasDigest(Protocol):

@@ -43,8 +43,10 @@ class NewEntry:
     """
     One fact for the ledger, before it has a place in the chain.
 
-    `kind` is `decision` or `command`; `rule` says which rule or verb; `observation_json` and
-    `decision_json` hold what a decision was made from and what it was, so that it can be made again.
+    `kind` is `decision`, `command`, `evidence` or `refusal`; `rule` says which rule or verb;
+    `observation_json` and `decision_json` hold what a decision was made from and what it was, so that it
+    can be made again. A fact that is of no rollout, or of no service, has an empty name there.
+    `details_json` holds what else belongs to the fact: the person behind the actor, ids of evidence.
     """
 
     at: datetime
@@ -58,6 +60,7 @@ class NewEntry:
     state_after: str
     observation_json: str | None = None
     decision_json: str | None = None
+    details_json: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +126,23 @@ class LastKnownGood:
     version: Version
     rollout_id: RolloutId
     since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filed:
+    """
+    One record of governance: a stop order, a gate's evidence, a freeze, a token, a grant.
+
+    `kind` says what it is and `id` which; together they name it. `is_open` is whether it still has a
+    say, `at` when it began. `record_json` is the record itself, which the store doesn't read.
+    """
+
+    kind: str
+    id: str
+    service: ServiceName | None
+    is_open: bool
+    at: datetime
+    record_json: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,6 +310,25 @@ class Transaction(Protocol):
 
     def alarms(self, *, limit: int = 100) -> Sequence[Alarm]:
         """Return alarms, newest first."""
+        ...
+
+    # records of governance
+    def file(self, filed: Filed) -> None:
+        """Add a record, or replace the one of its kind and id."""
+        ...
+
+    def filed(self, kind: str, record_id: str) -> Filed | None:
+        """Return one record, None when there is none."""
+        ...
+
+    def open_filed(self, kind: str, *, service: ServiceName | None = None) -> Sequence[Filed]:
+        """Return the records of *kind* that are open, oldest first; of *service* when it's given."""
+        ...
+
+    def latest_filed(
+        self, kind: str, *, service: ServiceName | None = None, limit: int = 100
+    ) -> Sequence[Filed]:
+        """Return the records of *kind*, newest first; of *service* when it's given."""
         ...
 
     # last known good

@@ -45,6 +45,9 @@ def entry_hash(entry: NewEntry, *, number: int, previous_hash: str) -> str:
         "observation_json": entry.observation_json,
         "decision_json": entry.decision_json,
     }
+    if entry.details_json is not None:
+        # Entries of before had none: their hashes must stay what they are.
+        covered["details_json"] = entry.details_json
     return sha256(canonical_json(covered).encode("utf-8")).hexdigest()
 
 
@@ -64,6 +67,7 @@ def chained(entry: NewEntry, *, after: tuple[int, str]) -> LedgerEntry:
         state_after=entry.state_after,
         observation_json=entry.observation_json,
         decision_json=entry.decision_json,
+        details_json=entry.details_json,
         number=number,
         previous_hash=previous_hash,
         hash=entry_hash(entry, number=number, previous_hash=previous_hash),

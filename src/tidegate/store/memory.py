@@ -19,6 +19,7 @@ from tidegate.domain.rollout.machine import WATCHED, State
 from tidegate.domain.rollout.model import Rollout
 from tidegate.ports.store import (
     EvidencePoint,
+    Filed,
     LastKnownGood,
     LedgerEntry,
     NewEntry,
@@ -62,6 +63,7 @@ class _Kept:
         default_factory=dict
     )
     alarms: dict[AlarmId, Alarm] = field(default_factory=dict)
+    filed: dict[tuple[str, str], Filed] = field(default_factory=dict)
     good: dict[Placement, tuple[LastKnownGood, ...]] = field(default_factory=dict)
     remembered: dict[str, Remembered] = field(default_factory=dict)
 
@@ -299,6 +301,34 @@ class MemoryTransaction:
     def alarms(self, *, limit: int = 100) -> Sequence[Alarm]:
         """Return alarms, newest first."""
         return sorted(self._kept.alarms.values(), key=_alarm_age, reverse=True)[:limit]
+
+    # records of governance
+
+    def file(self, filed: Filed) -> None:
+        """Add or replace a record."""
+        self._put(self._kept.filed, (filed.kind, filed.id), filed)
+
+    def filed(self, kind: str, record_id: str) -> Filed | None:
+        """Return one record, None when there is none."""
+        return self._kept.filed.get((kind, record_id))
+
+    def open_filed(self, kind: str, *, service: ServiceName | None = None) -> Sequence[Filed]:
+        """Return the records of *kind* that are open, oldest first."""
+        return [one for one in self._filed_of(kind, service) if one.is_open]
+
+    def latest_filed(
+        self, kind: str, *, service: ServiceName | None = None, limit: int = 100
+    ) -> Sequence[Filed]:
+        """Return the records of *kind*, newest first."""
+        return self._filed_of(kind, service)[::-1][:limit]
+
+    def _filed_of(self, kind: str, service: ServiceName | None) -> list[Filed]:
+        found = [
+            one
+            for one in self._kept.filed.values()
+            if one.kind == kind and (service is None or one.service == service)
+        ]
+        return sorted(found, key=lambda one: (one.at, one.id))
 
     # last known good
 

@@ -15,6 +15,7 @@ from tidegate.store.alarm_rows import AlarmRows
 from tidegate.store.chart_rows import ChartRows
 from tidegate.store.engines import begin, errors_translated
 from tidegate.store.evidence_rows import EvidenceRows
+from tidegate.store.filed_rows import FiledRows
 from tidegate.store.ledger_rows import LedgerRows
 from tidegate.store.records import PoisonedRollout, RolloutReader
 from tidegate.store.rollout_rows import RolloutRows
@@ -22,7 +23,9 @@ from tidegate.store.service_rows import ServiceRows
 from tidegate.store.turn import Turn
 
 
-class SqlTransaction(RolloutRows, LedgerRows, EvidenceRows, ChartRows, AlarmRows, ServiceRows):
+class SqlTransaction(
+    RolloutRows, LedgerRows, EvidenceRows, ChartRows, AlarmRows, FiledRows, ServiceRows
+):
     """One transaction of the database, with all that the port's `Transaction` can do."""
 
 

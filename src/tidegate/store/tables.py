@@ -135,6 +135,7 @@ ledger: Final = Table(
     Column("decision_json", Text),
     Column("previous_hash", Text, nullable=False),
     Column("hash", Text, nullable=False),
+    Column("details_json", Text),
     Index(None, "rollout_id", "number"),
 )
 
@@ -224,6 +225,20 @@ alarms: Final = Table(
     Index(None, "resolved_at"),
     Index(None, "raised_at"),
 )
+
+filed: Final = Table(
+    "filed",
+    metadata,
+    Column("kind", Words, primary_key=True),
+    Column("id", Words, primary_key=True),
+    Column("service", Words),
+    Column("is_open", Boolean, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("record_json", Text, nullable=False),
+    Index(None, "kind", "is_open", "service"),
+    Index(None, "kind", "service", "at"),
+)
+"""Records of governance: stop orders, gates' evidence, freezes, tokens, grants and their like."""
 
 last_known_good: Final = Table(
     "last_known_good",

@@ -33,6 +33,7 @@ from tidegate.errors import StaleGenerationError, TidegateError
 from tidegate.ports.runner import Turn
 from tidegate.ports.store import LastKnownGood, StoredEvidence, Transaction
 from tidegate.usecases.alarms import alarms_for
+from tidegate.usecases.governance import governance_of, still_allowed
 from tidegate.usecases.observe import observe
 from tidegate.usecases.outside import Outside, assignment
 from tidegate.usecases.record import ENGINE, record_decision
@@ -53,6 +54,8 @@ _HALT_EVENT: Final = {
     HaltCause.NO_DATA: Event.GAVE_UP_WAITING,
     HaltCause.NOT_APPLIED: Event.GAVE_UP_WAITING,
     HaltCause.ALARM: Event.ALARM_RAISED,
+    HaltCause.STOP_ORDER: Event.STOP_ORDERED,
+    HaltCause.GATE: Event.GATE_TURNED_RED,
 }
 
 
@@ -91,6 +94,7 @@ async def step(outside: Outside, rollout_id: RolloutId) -> Turn:
         stored = transaction.evidence(rollout_id)
         alarms = alarms_for(transaction, rollout)
         neighbours = _neighbours(transaction, rollout)
+        said = governance_of(transaction, rollout, outside.clock.now())
     if rollout.is_final and (rollout.state is not State.COMPLETED or rollout.settled):
         return Turn(rollout_id=rollout_id, due_at=None, watch=False)
     seen = Observation(
@@ -99,6 +103,12 @@ async def step(outside: Outside, rollout_id: RolloutId) -> Turn:
         evidence=evidence_of(stored),
         alarms=alarms,
         neighbours=neighbours,
+        stop_orders=said.stop_orders,
+        gates=said.gates,
+        calendar=said.calendar,
+        void_approvals=said.void_approvals,
+        debts=said.debts,
+        queued=said.queued,
         # Read last: what was observed is never younger than the time it is judged at.
         now=outside.clock.now(),
     )
@@ -143,6 +153,8 @@ def turn(rollout: Rollout, now: datetime) -> Turn:
 async def _carry_out(scene: _Scene) -> Rollout:
     decision = scene.decision
     match decision:
+        case rules.Begin():
+            return _record(scene, scene.rollout.moved(Event.STARTED, at=scene.now))
         case rules.Hold():
             return _keep_waiting(scene, decision.waiting_on)
         case rules.Rehearse():
@@ -313,9 +325,22 @@ def _record_with_generations(
     """Issue new generations and record them together, so that none is used that isn't on record."""
     above = max((here.stopped_at_generation or 0 for here in scene.seen.placements), default=0)
     with scene.outside.store.begin() as transaction:
+        if _opens(scene.decision):
+            still_allowed(transaction, scene.seen)
         issued = issue(transaction, after, placements, above=above)
         fenced = replace(after, generations=with_generations(after, issued))
         return record_decision(transaction, scene.seen, scene.decision, fenced)
+
+
+def _opens(decision: Decision) -> bool:
+    """Return whether *decision* lets anyone meet the candidate who didn't before."""
+    match decision:
+        case rules.EnterPhase():
+            return True
+        case rules.Rehearse():
+            return decision.to is Rehearsal.FORWARD
+        case _:
+            return False
 
 
 def _advance(scene: _Scene, decision: rules.Advance) -> Rollout:

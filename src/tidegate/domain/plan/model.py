@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from tidegate.domain.gates.model import GateSpec
 from tidegate.domain.quantities import (
     FULL_WEIGHT_BPS,
     NO_EXPOSURE,
@@ -270,6 +271,7 @@ class Plan:
     target may take to serve what was asked. `quarantine` is how long the old version stays warm. In the
     first `warm_up` of a phase only gross harm counts and nothing is proven: caches are cold. Rollouts
     that touch the same things raise exposure at least `stagger` apart, so that they can be told apart.
+    `gates` must be green before exposure rises.
     """
 
     name: str
@@ -285,6 +287,7 @@ class Plan:
     stagger: timedelta = timedelta(0)
     alerts: AlertPolicy = AlertPolicy()
     health: HealthModel = HealthModel()
+    gates: tuple[GateSpec, ...] = ()
 
     def exposure_within(self, phase_index: int) -> dict[Placement, Exposure]:
         """

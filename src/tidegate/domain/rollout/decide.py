@@ -22,6 +22,7 @@ from tidegate.domain.quantities import (
 from tidegate.domain.rollout.alarms import describe
 from tidegate.domain.rollout.decisions import (
     Advance,
+    Begin,
     BringBack,
     Complete,
     Decision,
@@ -46,8 +47,16 @@ from tidegate.domain.rollout.model import (
     PhasePass,
     ReasonCode,
     Rehearsal,
+    Rollout,
     WaitingOn,
     WhoCanAct,
+)
+from tidegate.domain.rollout.obstacles import (
+    before_anyone,
+    before_users,
+    counting_approvals,
+    red_deferred_gates,
+    stop_order_in_words,
 )
 from tidegate.domain.rollout.seen import (
     alarms_with,
@@ -65,10 +74,10 @@ from tidegate.domain.rollout.seen import (
     pass_of_phase_before,
     phase_in_force,
     phase_index_in_force,
-    valid_approvals,
     watch_silence,
 )
 from tidegate.domain.rollout.stagger import too_close
+from tidegate.domain.stops.model import describe as describe_order
 
 _RECOVERS_BY_ITSELF: Final = frozenset({HaltCause.HARM, HaltCause.NOT_APPLIED})
 """
@@ -81,9 +90,7 @@ def decide(seen: Observation) -> Decision:
     """Return what to do next, with the reason in words for the ledger."""
     match seen.rollout.state:
         case State.PLANNED:
-            return _hold(
-                "start", "planned, not started", ReasonCode.STARTING, who=WhoCanAct.OPERATOR
-            )
+            return _decide_planned(seen)
         case State.WAITING:
             return _latched(seen) or _decide_waiting(seen)
         case State.APPLYING:
@@ -107,9 +114,15 @@ def decide(seen: Observation) -> Decision:
 # --- one function per state ------------------------------------------------------------------
 
 
+def _decide_planned(seen: Observation) -> Decision:
+    if seen.queued is not None:
+        return _hold("queue", seen.queued.because, ReasonCode.QUEUE)
+    return Begin(rule="queue", because="nothing else moves its targets")
+
+
 def _decide_waiting(seen: Observation) -> Decision:
     rollout = seen.rollout
-    stop = _halt_for_harm(seen) or _halt_for_alarm(seen)
+    stop = _halt_for_harm(seen) or _halt_from_outside(seen)
     if stop is not None:
         return stop
     left = first_exposed(seen) if allows_nobody(rollout) else None
@@ -120,18 +133,14 @@ def _decide_waiting(seen: Observation) -> Decision:
     begun = rollout.rehearsal in (Rehearsal.FORWARD, Rehearsal.BACK)
     if alarmed and not begun:
         return _hold("alarm", alarmed, ReasonCode.ALARM, who=WhoCanAct.OPERATOR)
+    obstacle = None if begun else before_anyone(seen)
+    if obstacle is not None:
+        return obstacle
     if rollout.phase_index == 0 and rollout.rehearsal is not Rehearsal.PROVEN:
         return _decide_rehearsal(seen)
-    agreed = valid_approvals(rollout, rollout.phase_index)
-    if len(agreed) < rollout.phase.approvals:
-        missing = rollout.phase.approvals - len(agreed)
-        return _hold(
-            "approval",
-            f"{rollout.phase.name} needs {missing} more approval{'s' if missing > 1 else ''}"
-            f" ({rollout.phase.approvers})",
-            ReasonCode.APPROVAL,
-            who=WhoCanAct.APPROVER,
-        )
+    obstacle = before_users(seen)
+    if obstacle is not None:
+        return obstacle
     passed = pass_of_phase_before(rollout)
     if rollout.phase_index > 0 and passed is None:
         return _hold(
@@ -151,7 +160,7 @@ def _decide_waiting(seen: Observation) -> Decision:
         because=f"phase {rollout.phase_index + 1} of {len(rollout.plan.phases)}:"
         f" {rollout.phase.name}",
         evidence_of=passed,
-        approvals=agreed,
+        approvals=counting_approvals(seen),
     )
 
 
@@ -178,6 +187,9 @@ def _decide_rehearsal(seen: Observation) -> Decision:
             because="nothing is served yet, so there is nothing to go back to",
             to=Rehearsal.PROVEN,
         )
+    ordered = stop_order_in_words(seen)
+    if ordered and rollout.rehearsal is Rehearsal.FORWARD:
+        return Rehearse(rule="stop-order", because=ordered, to=Rehearsal.BACK)
     unsettled = first_unsettled(seen)
     match rollout.rehearsal:
         case Rehearsal.NOT_TRIED:
@@ -204,17 +216,30 @@ def _decide_rehearsal(seen: Observation) -> Decision:
 
 def _decide_applying(seen: Observation) -> Decision:
     rollout = seen.rollout
-    stop = _halt_for_harm(seen) or _halt_for_alarm(seen)
+    stop = _halt_for_harm(seen) or _halt_from_outside(seen)
     if stop is not None:
         return stop
     unsettled = first_unsettled(seen)
+    ordered = stop_order_in_words(seen)
+    if ordered and unsettled is not None:
+        return _hold("stop-order", ordered, ReasonCode.STOP_ORDER, who=WhoCanAct.OPERATOR)
     if unsettled is None:
         return StartBake(
             rule="observed-everywhere",
             because=f"{rollout.phase.name} is served as asked by every member",
             trips=count_trips(seen, rollout.phase_index),
         )
-    return _wait_for_targets(seen, rollout.state_since, unsettled, ReasonCode.APPLYING)
+    # What a stop order kept waiting has its whole time once the order is lifted.
+    was_stopped = rollout.waiting_on.reason is ReasonCode.STOP_ORDER
+    began = seen.now if was_stopped else _began_applying(rollout)
+    return _wait_for_targets(seen, began, unsettled, ReasonCode.APPLYING)
+
+
+def _began_applying(rollout: Rollout) -> datetime:
+    told = rollout.waiting_on
+    if told.reason is not ReasonCode.APPLYING or told.until is None:
+        return rollout.state_since
+    return max(rollout.state_since, told.until - rollout.plan.apply_within)
 
 
 def _wait_for_targets(
@@ -244,9 +269,9 @@ def _decide_baking(seen: Observation) -> Decision:
     because = "; ".join(judgement.reasons)
     if judgement.verdict is Verdict.FAIL:
         return HaltNow(rule="harm-proven", because=because, cause=HaltCause.HARM)
-    alarm = _halt_for_alarm(seen)
-    if alarm is not None:
-        return alarm
+    told = _halt_from_outside(seen)
+    if told is not None:
+        return told
     finished = first_finished(seen)
     if finished is not None:
         # Completing was decided and begun, and whoever did so didn't live to record it.
@@ -318,6 +343,21 @@ def _passed(seen: Observation, because: str) -> Decision:
             because="the clocks disagree; the later one counts",
             waiting_on=_waiting(ReasonCode.BAKE_TIME, "the bake's time", until=until),
         )
+    calendar = seen.calendar
+    if calendar.working_day_missing:
+        return Hold(
+            rule="working-day",
+            because=calendar.working_day_missing,
+            waiting_on=_waiting(
+                ReasonCode.WORKING_DAY,
+                calendar.working_day_missing,
+                until=calendar.working_day_by,
+            ),
+        )
+    ordered = stop_order_in_words(seen)
+    if is_last_phase(rollout) and ordered:
+        # Completing takes away the warm way back, and nothing moves on under a stop order.
+        return _hold("stop-order", ordered, ReasonCode.STOP_ORDER, who=WhoCanAct.OPERATOR)
     if is_last_phase(rollout):
         return Complete(rule="all-phases-passed", because=because, passed=_pass_of(seen))
     return Advance(rule="phase-passed", because=because, passed=_pass_of(seen))
@@ -347,9 +387,9 @@ def _decide_held(seen: Observation) -> Decision:
     because = "; ".join(judgement.reasons)
     if judgement.verdict is Verdict.FAIL:
         return HaltNow(rule="harm-proven", because=because, cause=HaltCause.HARM)
-    alarm = _halt_for_alarm(seen)
-    if alarm is not None:
-        return alarm
+    told = _halt_from_outside(seen)
+    if told is not None:
+        return told
     if rollout.waiting_on.reason is ReasonCode.INCONCLUSIVE:
         return Hold(
             rule="inconclusive",
@@ -490,9 +530,30 @@ def _latched(seen: Observation) -> HaltNow | None:
     # Whoever found harm may have stopped it and not lived to record why: the evidence still says so.
     return (
         _halt_for_harm(seen)
-        or _halt_for_alarm(seen)
+        or _halt_from_outside(seen)
         or HaltNow(rule="stop-latched-at-target", because=latched, cause=HaltCause.PERSON)
     )
+
+
+def _halt_from_outside(seen: Observation) -> HaltNow | None:
+    """Return the halt that an alarm, a stop order or a gate that was put off asks for, if one does."""
+    return _halt_for_alarm(seen) or _halt_by_order(seen) or _halt_for_gate(seen)
+
+
+def _halt_by_order(seen: Observation) -> HaltNow | None:
+    orders = [order for order in seen.stop_orders if order.withdraw]
+    if not orders:
+        return None
+    because = "; ".join(map(describe_order, orders))
+    return HaltNow(rule="stop-order", because=because, cause=HaltCause.STOP_ORDER)
+
+
+def _halt_for_gate(seen: Observation) -> HaltNow | None:
+    red = red_deferred_gates(seen)
+    if not red:
+        return None
+    because = "; ".join(f"{gate.spec.name} turned red: {gate.because}" for gate in red)
+    return HaltNow(rule="deferred-gate", because=because, cause=HaltCause.GATE)
 
 
 def _halt_for_alarm(seen: Observation) -> HaltNow | None:

@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
+from tidegate.domain.approvals.model import VoidApproval
+from tidegate.domain.calendar.seen import ALWAYS_OPEN, CalendarSeen
+from tidegate.domain.emergency.model import Debt
+from tidegate.domain.gates.model import GateSeen
 from tidegate.domain.health.evidence import Evidence
 from tidegate.domain.quantities import (
     FULL_WEIGHT_BPS,
@@ -27,6 +31,7 @@ from tidegate.domain.rollout.model import (
     WaitingOn,
 )
 from tidegate.domain.rollout.stagger import Neighbour
+from tidegate.domain.stops.model import Queued, StopOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +55,10 @@ class Observation:
     All that a decision may depend on. If it isn't a field, it isn't an input.
 
     `alarms` are those that are active and concern the rollout; `neighbours` the other rollouts that expose
-    something, known only while this one waits to raise its own exposure.
+    something, known only while this one waits to raise its own exposure. `stop_orders` are those in force
+    that cover a placement of it. `gates` are those of the phase that is waited for, and all deferred
+    ones. `void_approvals` don't count now. `debts` are overdue and block it. `queued` says who is before
+    it in the queue.
     """
 
     now: datetime
@@ -59,6 +67,21 @@ class Observation:
     evidence: Evidence
     alarms: tuple[Alarm, ...] = ()
     neighbours: tuple[Neighbour, ...] = ()
+    stop_orders: tuple[StopOrder, ...] = ()
+    gates: tuple[GateSeen, ...] = ()
+    calendar: CalendarSeen = ALWAYS_OPEN
+    void_approvals: tuple[VoidApproval, ...] = ()
+    debts: tuple[Debt, ...] = ()
+    queued: Queued | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begin:
+    """The turn of a queued rollout has come: it takes its targets."""
+
+    rule: str
+    because: str
+    action: Literal["begin"] = "begin"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +242,8 @@ class Settle:
 
 
 Decision = (
-    Hold
+    Begin
+    | Hold
     | Rehearse
     | EnterPhase
     | Reapply

@@ -48,10 +48,13 @@ class Event(StrEnum):
     HALTED_BY_PERSON = "halted_by_person"
     GAVE_UP_WAITING = "gave_up_waiting"
     ALARM_RAISED = "alarm_raised"
+    STOP_ORDERED = "stop_ordered"
+    GATE_TURNED_RED = "gate_turned_red"
     RESUMED = "resumed"
     RECOVERY_STARTED = "recovery_started"
     RECOVERED = "recovered"
     ABANDONED = "abandoned"
+    SUPERSEDED = "superseded"
 
 
 FINAL: Final[frozenset[State]] = frozenset(
@@ -74,6 +77,8 @@ _STOPS: Final[Mapping[Event, State]] = {
     Event.HARM_FOUND: State.HALTED,
     Event.GAVE_UP_WAITING: State.HALTED,
     Event.ALARM_RAISED: State.HALTED,
+    Event.STOP_ORDERED: State.HALTED,
+    Event.GATE_TURNED_RED: State.HALTED,
     Event.RECOVERY_STARTED: State.RECOVERING,
 }
 
@@ -83,6 +88,9 @@ TRANSITIONS: Final[Mapping[State, Mapping[Event, State]]] = {
         # A return to the last known good starts by recovering: it has no phases to pass.
         Event.RECOVERY_STARTED: State.RECOVERING,
         Event.ABANDONED: State.ABANDONED,
+        # In the queue nothing has begun: what is stopped there is taken out of it.
+        Event.HALTED_BY_PERSON: State.ABANDONED,
+        Event.SUPERSEDED: State.SUPERSEDED,
     },
     State.WAITING: {**_STOPS, Event.PHASE_ENTERED: State.APPLYING},
     State.APPLYING: {**_STOPS, Event.APPLIED: State.BAKING},
@@ -97,6 +105,7 @@ TRANSITIONS: Final[Mapping[State, Mapping[Event, State]]] = {
         Event.RESUMED: State.WAITING,
         Event.RECOVERY_STARTED: State.RECOVERING,
         Event.ABANDONED: State.ABANDONED,
+        Event.SUPERSEDED: State.SUPERSEDED,
         # Said again it stays said: whoever halts need not look first.
         Event.HALTED_BY_PERSON: State.HALTED,
     },

@@ -9,6 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from tidegate.domain.access.model import DEFAULT_ORGANISATION, DEFAULT_PROJECT
+from tidegate.domain.approvals.model import Binding
+from tidegate.domain.emergency.model import EmergencyId
 from tidegate.domain.plan.model import Change, ComponentSpec, Phase, Plan, TargetSpec
 from tidegate.domain.quantities import Generation, Placement, RolloutId, ServiceName, Version
 from tidegate.domain.rollout.machine import FINAL, Event, State, after
@@ -19,9 +22,15 @@ class ReasonCode(StrEnum):
 
     STARTING = "starting"
     REHEARSING = "rehearsing"
+    QUEUE = "queue"
+    STOP_ORDER = "stop_order"
+    DEBT = "debt"
+    GATE = "gate"
+    WINDOW = "window"
     APPROVAL = "approval"
     APPLYING = "applying"
     BAKE_TIME = "bake_time"
+    WORKING_DAY = "working_day"
     MORE_EVIDENCE = "more_evidence"
     NO_DATA = "no_data"
     SUSPECTED_HARM = "suspected_harm"
@@ -64,6 +73,10 @@ class HaltCause(StrEnum):
     NOT_APPLIED = "not_applied"
     ALARM = "alarm"
     """An alert or a report from outside, of page severity."""
+    STOP_ORDER = "stop_order"
+    """A stop order that withdraws."""
+    GATE = "gate"
+    """A gate that an emergency had put off turned red."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +100,13 @@ class Rehearsal(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """One person's yes, bound to what was seen: the plan's hash, the phase, the attempt."""
+    """
+    One person's word on a phase, bound to what was seen: the plan's hash, the phase, the attempt.
+
+    `is_yes` False is a rejection: the phase doesn't begin as long as it stands. `person` is who is
+    counted, None where names are only claimed. `binding` holds the hashes of all else that it was a
+    yes to, and after `expires_at` it is none.
+    """
 
     by: str
     at: datetime
@@ -95,6 +114,10 @@ class Approval:
     attempt: int
     plan_hash: str
     comment: str
+    person: str | None = None
+    is_yes: bool = True
+    binding: Binding | None = None
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +142,9 @@ class Rollout:
     `suspected` is whether the present hold has seen likely harm: then more than the end of the hold's
     latest reason is needed to go on.
     `trips_before` is what the proxies' cut-offs stood at when the bake began. `is_return` marks a
-    rollout that only brings back an earlier version. `components` and `targets` are what the
+    rollout that only brings back an earlier version. `emergency_id` names the emergency that this one is
+    carried out under. `created_by_person` is the person who is counted as the proposer, and
+    `policy_digest` the policy that was in force. `components` and `targets` are what the
     service's document said at the start; a later edit of it changes nothing here.
     """
 
@@ -153,6 +178,11 @@ class Rollout:
     suspected: bool = False
     components: tuple[ComponentSpec, ...] = ()
     targets: tuple[TargetSpec, ...] = ()
+    organisation: str = DEFAULT_ORGANISATION
+    project: str = DEFAULT_PROJECT
+    created_by_person: str | None = None
+    emergency_id: EmergencyId | None = None
+    policy_digest: str = ""
 
     @property
     def phase(self) -> Phase:

@@ -23,6 +23,7 @@ from tidegate.ports.store import (
 )
 from tidegate.testing.builders import BASELINE, START, a_placement
 from tidegate.testing.contracts.store_alarms import AlarmPromises
+from tidegate.testing.contracts.store_filed import FiledPromises
 from tidegate.testing.contracts.store_ledger import (
     LedgerPromises,
     OutboxPromises,
@@ -301,6 +302,7 @@ class StoreContract(
     ChartPromises,
     LastKnownGoodPromises,
     AlarmPromises,
+    FiledPromises,
     ServicePromises,
 ):
     """Tests that hold for every store."""

@@ -1,0 +1,1 @@
+"""The consent of people: how many, of whom, bound to what, and when it lapses."""

@@ -1,0 +1,1 @@
+"""When exposure may rise: windows, freezes, holidays and working days."""

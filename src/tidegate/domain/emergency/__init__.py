@@ -1,0 +1,1 @@
+"""Going faster when it must be: protocols, declared emergencies and the debts they leave."""

@@ -1,0 +1,1 @@
+"""Stop orders: a halt with a scope that nothing can raise exposure against."""
