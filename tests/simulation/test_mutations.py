@@ -15,6 +15,7 @@ from tidegate.domain.health import evidence as health
 from tidegate.domain.health.evidence import Judgement, Verdict
 from tidegate.domain.plan.model import Effect
 from tidegate.domain.rollout import decide as rules
+from tidegate.domain.rollout import obstacles
 from tidegate.domain.rollout import seen as facts
 from tidegate.domain.rollout.machine import TRANSITIONS, Event, State
 from tidegate.domain.rollout.model import PhasePass, ReasonCode, Rehearsal
@@ -114,7 +115,7 @@ def evidence_of_any_bake_passes(patch):
 @mutation(run_pure_world, "a_rise_rests_on_a_pass")
 def nobody_has_to_agree(patch):
     agreed = tuple(range(9))
-    patch.setattr(rules, "valid_approvals", lambda rollout, index: agreed)
+    patch.setattr(obstacles, "counting_approvals", lambda seen: agreed)
 
 
 @mutation(run_pure_world, "a_rise_rests_on_a_pass")
@@ -123,7 +124,7 @@ def an_approval_outlives_a_halt(patch):
         found = {a.by: a for a in rollout.approvals if a.phase_index == index}
         return tuple(found.values())
 
-    patch.setattr(rules, "valid_approvals", any_attempt)
+    patch.setattr(obstacles, "valid_approvals", any_attempt)
 
 
 @mutation(run_pure_world, "a_bake_takes_its_time")

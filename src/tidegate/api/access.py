@@ -12,7 +12,6 @@ token (`Tidegate-Actor`): they are a record of what was said, and prove nothing.
 
 import re
 from collections.abc import Callable, Coroutine
-from enum import StrEnum
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
@@ -22,6 +21,8 @@ from starlette.responses import Response
 from tidegate.api.problems import problem_of, problem_response, problem_responses
 from tidegate.api.state import server_of
 from tidegate.api.tokens import same
+from tidegate.domain.access.model import Caller, CallerKind
+from tidegate.domain.access.permissions import Permission
 from tidegate.errors import InvalidRequestError, NotAllowedError, TidegateError
 from tidegate.usecases.record import ENGINE
 
@@ -33,24 +34,6 @@ PERMISSION: Final = "x-permission"
 SECURITY_SCHEME: Final = "token"
 
 _ACTOR = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
-
-
-class Permission(StrEnum):
-    """What an operation is, to whoever grants it."""
-
-    READ = "read"
-    PROPOSE = "propose"
-    START = "start"
-    HALT = "halt"
-    RESUME = "resume"
-    ROLLBACK = "rollback"
-    APPROVE = "approve"
-    ABANDON = "abandon"
-    SEND_METRICS = "send_metrics"
-    ALARM = "alarm"
-    """Saying that something is wrong, which can stop a rollout and nothing else."""
-    PUBLIC = "public"
-    """Open to anyone who can connect; must tell nothing but that the server lives."""
 
 
 def operation(permission: Permission, *errors: type[TidegateError]) -> dict[str, Any]:
@@ -98,6 +81,17 @@ def actor_of(request: Request) -> str:
 
 
 Actor = Annotated[str, Depends(actor_of)]
+
+
+def caller_of(request: Request) -> Caller:
+    """
+    Return who sends *request*: a person by a claimed name, with the token that opens everything.
+
+    Raises:
+        InvalidRequestError: as `actor_of`.
+    """
+    name = actor_of(request)
+    return Caller(name=name, kind=CallerKind.PERSON, person=name, is_root=True)
 
 
 def _has_token(request: Request) -> bool:

@@ -15,9 +15,10 @@ from typing import Annotated, Final
 from fastapi import Depends, Header, Request
 from starlette.responses import Response
 
-from tidegate.api.access import Actor
+from tidegate.api.access import caller_of
 from tidegate.api.shapes.base import Shape
 from tidegate.api.state import ServerState, server_of
+from tidegate.domain.access.model import Caller
 from tidegate.errors import InvalidRequestError, StoreError
 from tidegate.ports.store import Remembered
 
@@ -29,25 +30,30 @@ class Call:
     """One request that changes something."""
 
     server: ServerState
-    actor: str
+    caller: Caller
     key: str | None
     digest: str
+
+    @property
+    def actor(self) -> str:
+        """The name that the ledger shows."""
+        return self.caller.name
 
 
 async def call_of(
     request: Request,
-    actor: Actor,
+    caller: Annotated[Caller, Depends(caller_of)],
     idempotency_key: Annotated[
         str | None,
         Header(min_length=1, max_length=255, description="Makes repeating the request harmless."),
     ] = None,
 ) -> Call:
     """Return what identifies *request* among its repetitions."""
-    digest = hashlib.sha256(f"{request.method} {request.url.path} {actor}\n".encode())
+    digest = hashlib.sha256(f"{request.method} {request.url.path} {caller.name}\n".encode())
     digest.update(await request.body())
     return Call(
         server=server_of(request),
-        actor=actor,
+        caller=caller,
         key=idempotency_key,
         digest=f"sha256:{digest.hexdigest()}",
     )

@@ -5,9 +5,11 @@ Every change of a rollout goes through `record_decision` or `record_command`; no
 """
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 
 from tidegate.documents.records import to_json
+from tidegate.domain.quantities import RolloutId, ServiceName
 from tidegate.domain.rollout.decisions import Decision, Observation
 from tidegate.domain.rollout.model import Rollout
 from tidegate.ports.store import LedgerEntry, NewEntry, Transaction
@@ -97,6 +99,39 @@ def note_command(
         )
     )
     _tell(transaction, entry)
+
+
+def note_fact(
+    transaction: Transaction,
+    *,
+    at: datetime,
+    actor: str,
+    kind: str,
+    rule: str,
+    because: str,
+    service: str = "",
+    rollout_id: str = "",
+    details: Mapping[str, object] | None = None,
+) -> LedgerEntry:
+    """
+    Write a fact that moves no rollout: a stop order, a grant, a gate's evidence, a refusal.
+
+    *kind* is `command`, `evidence` or `refusal`; *details* must have a JSON form.
+    """
+    return transaction.append(
+        NewEntry(
+            at=at,
+            rollout_id=RolloutId(rollout_id),
+            service=ServiceName(service),
+            actor=actor,
+            kind=kind,
+            rule=rule,
+            because=because,
+            state_before="",
+            state_after="",
+            details_json=None if details is None else json.dumps(details, sort_keys=True),
+        )
+    )
 
 
 def _tell(transaction: Transaction, entry: LedgerEntry) -> None:

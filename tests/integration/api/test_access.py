@@ -7,9 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tidegate.api.access import PERMISSION, Permission
+from tidegate.api.access import PERMISSION
 from tidegate.api.app import create_app
 from tidegate.api.guard import MAX_BODY_BYTES
+from tidegate.domain.access.permissions import Permission
 from tidegate.testing.memory_world import MemoryWorld
 
 METHODS = {"get", "post", "put", "patch", "delete"}

@@ -905,7 +905,7 @@ AFTER_THE_END_CASES = [
         case(f"{state.value} stays so", a_moving_rollout(state), "hold", "over", placements=())
         for state in sorted(FINAL - {State.COMPLETED})
     ),
-    case("planned, nobody started it", a_rollout(), "hold", "start", placements=()),
+    case("planned, and its targets are free", a_rollout(), "begin", "queue", placements=()),
 ]
 
 CASES = {

@@ -21,7 +21,7 @@ from tidegate.errors import IllegalTransitionError
 
 Table = Mapping[State, Mapping[Event, State]]
 
-NO_WAY_IN_YET = {State.ROLLED_FORWARD, State.SUPERSEDED}
+NO_WAY_IN_YET = {State.ROLLED_FORWARD}
 """Words of the glossary that no event leads to: a hotfix and a queue don't exist yet."""
 
 MOVING = (State.WAITING, State.APPLYING, State.BAKING, State.HELD)
@@ -76,6 +76,10 @@ def a_rollout_can_always_come_to_an_end(table: Table) -> Iterator[str]:
 def a_person_can_always_stop_it(table: Table) -> Iterator[str]:
     if table[State.PLANNED].get(Event.ABANDONED) is not State.ABANDONED:
         yield "what is planned can't be given up"
+    if table[State.PLANNED].get(Event.HALTED_BY_PERSON) is not State.ABANDONED:
+        yield "what is queued can't be taken out by halting it"
+    if table[State.PLANNED].get(Event.SUPERSEDED) is not State.SUPERSEDED:
+        yield "what is queued can't be superseded"
     for state in (*MOVING, *STOPPED):
         if table[state].get(Event.HALTED_BY_PERSON) not in STOPPED:
             yield f"a person can't halt what is {state}"
@@ -86,7 +90,13 @@ def a_person_can_always_stop_it(table: Table) -> Iterator[str]:
 @promise
 def the_engine_can_always_stop_it(table: Table) -> Iterator[str]:
     for state in MOVING:
-        for event in (Event.HARM_FOUND, Event.GAVE_UP_WAITING, Event.ALARM_RAISED):
+        for event in (
+            Event.HARM_FOUND,
+            Event.GAVE_UP_WAITING,
+            Event.ALARM_RAISED,
+            Event.STOP_ORDERED,
+            Event.GATE_TURNED_RED,
+        ):
             if table[state].get(event) is not State.HALTED:
                 yield f"{event} doesn't halt what is {state}"
 
@@ -98,6 +108,7 @@ def a_stop_is_left_only_by_a_persons_word_or_the_way_back(table: Table) -> Itera
         Event.RECOVERY_STARTED: State.RECOVERING,
         Event.ABANDONED: State.ABANDONED,
         Event.HALTED_BY_PERSON: State.HALTED,
+        Event.SUPERSEDED: State.SUPERSEDED,
     }
     if dict(table[State.HALTED]) != ways:
         yield f"a halt is left by {dict(table[State.HALTED])}"

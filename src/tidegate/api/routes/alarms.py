@@ -10,11 +10,12 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from tidegate.api.access import GuardedRoute, Permission, operation
+from tidegate.api.access import GuardedRoute, operation
 from tidegate.api.idempotency import Calling, once
 from tidegate.api.shapes import alarms as shapes
 from tidegate.api.shapes.alertmanager import AlertmanagerAlert, AlertmanagerMessage
 from tidegate.api.state import World
+from tidegate.domain.access.permissions import Permission
 from tidegate.domain.quantities import RolloutId, ServiceName, TargetName
 from tidegate.domain.rollout.alarms import Alarm, AlarmId, AlarmKind, Severity
 from tidegate.errors import (

@@ -10,10 +10,11 @@ from collections.abc import Awaitable, Callable
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from tidegate.api.access import GuardedRoute, Permission, operation
+from tidegate.api.access import GuardedRoute, operation
 from tidegate.api.idempotency import Call, Calling, once
 from tidegate.api.shapes import rollout as shapes
 from tidegate.api.showing.rollout import show_rollout
+from tidegate.domain.access.permissions import Permission
 from tidegate.domain.rollout.model import Rollout
 from tidegate.errors import (
     IllegalTransitionError,

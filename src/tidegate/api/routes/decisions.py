@@ -4,10 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from tidegate.api.access import GuardedRoute, Permission, operation
+from tidegate.api.access import GuardedRoute, operation
 from tidegate.api.shapes import ledger as shapes
 from tidegate.api.showing.ledger import show_decision, show_replay
 from tidegate.api.state import World
+from tidegate.domain.access.permissions import Permission
 from tidegate.errors import InvalidRequestError, NotFoundError, StoreError
 from tidegate.usecases.explain import replay_decision
 

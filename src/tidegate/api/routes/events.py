@@ -11,10 +11,11 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
 
-from tidegate.api.access import GuardedRoute, Permission, operation
+from tidegate.api.access import GuardedRoute, operation
 from tidegate.api.shapes import rollout as shapes
 from tidegate.api.showing.ledger import show_event
 from tidegate.api.state import World
+from tidegate.domain.access.permissions import Permission
 from tidegate.errors import NotFoundError, StoreError
 from tidegate.usecases.commands import find_rollout
 

@@ -5,11 +5,12 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from tidegate.api.access import GuardedRoute, Permission, operation
+from tidegate.api.access import GuardedRoute, operation
 from tidegate.api.problems import problem_of, problem_response
 from tidegate.api.shapes.base import Shape
 from tidegate.api.shapes.service import ServerVersion
 from tidegate.api.state import World, server_of
+from tidegate.domain.access.permissions import Permission
 from tidegate.errors import StoreError
 
 API_VERSION = "v1"

@@ -13,9 +13,10 @@ from typing import Final
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from tidegate.api.access import GuardedRoute, Permission, operation
+from tidegate.api.access import GuardedRoute, operation
 from tidegate.api.problems import refusal
 from tidegate.api.state import World
+from tidegate.domain.access.permissions import Permission
 from tidegate.errors import InvalidRequestError, RefusedError
 
 MAXIMUM_UNPACKED_BYTES: Final = 5 * 1024 * 1024

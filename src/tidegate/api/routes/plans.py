@@ -2,11 +2,12 @@
 
 from fastapi import APIRouter
 
-from tidegate.api.access import GuardedRoute, Permission, operation
+from tidegate.api.access import GuardedRoute, operation
 from tidegate.api.routes.known import PROPOSING, resolved_service
 from tidegate.api.shapes import plan as shapes
 from tidegate.api.showing.plan import show_plan
 from tidegate.api.state import World
+from tidegate.domain.access.permissions import Permission
 from tidegate.usecases.forecast import forecast
 from tidegate.usecases.forecast_findings import forecast_findings
 from tidegate.usecases.start import propose

@@ -7,10 +7,11 @@ process need.
 
 from fastapi import APIRouter
 
-from tidegate.api.access import GuardedRoute, Permission, operation
+from tidegate.api.access import GuardedRoute, operation
 from tidegate.api.shapes import recording as shapes
 from tidegate.api.showing.recording import show_recording
 from tidegate.api.state import World
+from tidegate.domain.access.permissions import Permission
 from tidegate.errors import NotFoundError, StoreError
 from tidegate.usecases.commands import find_rollout
 from tidegate.usecases.simulation.recorded import record_rollout

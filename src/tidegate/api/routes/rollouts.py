@@ -12,7 +12,7 @@ from pydantic import AwareDatetime
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from tidegate.api.access import GuardedRoute, Permission, operation
+from tidegate.api.access import GuardedRoute, operation
 from tidegate.api.idempotency import Calling, once
 from tidegate.api.routes.known import PROPOSING, resolved_service
 from tidegate.api.shapes import evidence as evidence_shapes
@@ -22,6 +22,7 @@ from tidegate.api.showing.ledger import show_entry
 from tidegate.api.showing.look import look_at, show_meter, show_now, show_record
 from tidegate.api.showing.rollout import show_rollout
 from tidegate.api.state import World
+from tidegate.domain.access.permissions import Permission
 from tidegate.domain.quantities import ServiceName
 from tidegate.domain.rollout.machine import State
 from tidegate.errors import ActiveRolloutError, NotFoundError, StoreError

@@ -9,10 +9,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from tidegate.api.access import GuardedRoute, Permission, operation
+from tidegate.api.access import GuardedRoute, operation
 from tidegate.api.shapes import service_health as shapes
 from tidegate.api.showing.service_health import show_health, show_history, show_test
 from tidegate.api.state import World
+from tidegate.domain.access.permissions import Permission
 from tidegate.domain.health.model import Health
 from tidegate.domain.quantities import ServiceName
 from tidegate.errors import (

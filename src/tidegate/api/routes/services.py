@@ -2,10 +2,11 @@
 
 from fastapi import APIRouter
 
-from tidegate.api.access import GuardedRoute, Permission, operation
+from tidegate.api.access import GuardedRoute, operation
 from tidegate.api.shapes import service as shapes
 from tidegate.api.showing.service import show_service, show_service_detail
 from tidegate.api.state import World
+from tidegate.domain.access.permissions import Permission
 from tidegate.domain.quantities import ServiceName
 from tidegate.errors import NotFoundError, StoreError
 from tidegate.usecases.outside import unknown_service
