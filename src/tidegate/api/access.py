@@ -94,6 +94,10 @@ def caller_of(request: Request) -> Caller:
     return Caller(name=name, kind=CallerKind.PERSON, person=name, is_root=True)
 
 
+Calls = Annotated[Caller, Depends(caller_of)]
+"""Who sends the request."""
+
+
 def _has_token(request: Request) -> bool:
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
     return scheme.lower() == "bearer" and same(given.strip(), server_of(request).token)

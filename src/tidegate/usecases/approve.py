@@ -5,16 +5,21 @@ It may be given while the phase before still bakes; it lapses when the rollout i
 is proven again must be agreed to again.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
+from tidegate.domain.access.model import Caller, Resource
+from tidegate.domain.access.permissions import Permission
 from tidegate.domain.quantities import RolloutId
 from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import Approval, Rollout
 from tidegate.domain.rollout.seen import valid_approvals
 from tidegate.errors import RefusedError
 from tidegate.ports.store import Transaction
-from tidegate.usecases.commands import At, change_rollout
+from tidegate.usecases.bus import Command
+from tidegate.usecases.commands import At, change_rollout, find_rollout
 from tidegate.usecases.outside import Outside
+from tidegate.usecases.resources import resource_of_rollout
 
 
 def approved_phase(rollout: Rollout) -> int | None:
@@ -68,3 +73,25 @@ def approve_rollout(
     return change_rollout(
         outside, rollout_id, approved, actor=actor, verb="approve", reason=comment, at=at
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApproveRollout(Command[Rollout]):
+    """Agree to the next phase of a rollout."""
+
+    permission: ClassVar[Permission] = Permission.APPROVE
+
+    rollout: str
+    comment: str
+    at: At | None = None
+
+    def touches(self, outside: Outside, caller: Caller) -> Resource:
+        """Return the rollout's targets."""
+        return resource_of_rollout(find_rollout(outside, self.rollout))
+
+    async def carry_out(self, outside: Outside, caller: Caller) -> Rollout:
+        """Record the approval."""
+        found = find_rollout(outside, self.rollout)
+        return approve_rollout(
+            outside, found.id, actor=caller.name, comment=self.comment, at=self.at
+        )

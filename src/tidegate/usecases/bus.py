@@ -37,7 +37,7 @@ class Command(ABC, Generic[Answer]):
             COMMANDS.append(cls)
 
     @abstractmethod
-    def touches(self, outside: Outside) -> Resource:
+    def touches(self, outside: Outside, caller: Caller) -> Resource:
         """
         Return what the command touches.
 
@@ -59,5 +59,5 @@ async def perform(outside: Outside, caller: Caller, command: Command[Answer]) ->
         NotFoundError: what it touches doesn't exist, or not as far as *caller* may know.
         TidegateError: what the command itself raises.
     """
-    refuse_unless_allowed(outside, caller, command.permission, command.touches(outside))
+    refuse_unless_allowed(outside, caller, command.permission, command.touches(outside, caller))
     return await command.carry_out(outside, caller)

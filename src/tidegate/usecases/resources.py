@@ -6,11 +6,12 @@ Read from what is on record and from the caller, never from what a request says 
 
 from collections.abc import Iterable
 
-from tidegate.domain.access.model import Caller, Resource
+from tidegate.domain.access.model import DEFAULT_PROJECT, Caller, Resource
 from tidegate.domain.plan.model import ServiceSpec, TargetSpec
 from tidegate.domain.quantities import ServiceName
 from tidegate.domain.rollout.model import Rollout
 from tidegate.ports.store import Transaction
+from tidegate.usecases.outside import Outside
 
 
 def resource_of_organisation(caller: Caller) -> Resource:
@@ -32,6 +33,31 @@ def resource_of_rollout(rollout: Rollout) -> Resource:
 def resource_of_spec(spec: ServiceSpec, *, organisation: str, project: str) -> Resource:
     """Return what a change of the service of *spec* touches."""
     return _resource(organisation, project, spec.name, spec.targets)
+
+
+def resource_of_start(outside: Outside, caller: Caller, spec: ServiceSpec) -> Resource:
+    """
+    Return what starting a rollout of the service of *spec* touches.
+
+    A service that exists stays in its organisation and project, whoever asks; a new one begins in the
+    caller's.
+    """
+    with outside.store.begin(read_only=True) as transaction:
+        known = resource_of_service(transaction, spec.name)
+    return resource_of_spec(
+        spec,
+        organisation=caller.organisation if known is None else known.organisation,
+        project=DEFAULT_PROJECT if known is None else known.project or DEFAULT_PROJECT,
+    )
+
+
+def resource_of_named(outside: Outside, caller: Caller, name: str | None) -> Resource:
+    """Return what the service *name* touches; one that isn't known, or none, is the organisation's."""
+    if name is None:
+        return resource_of_organisation(caller)
+    with outside.store.begin(read_only=True) as transaction:
+        known = resource_of_service(transaction, ServiceName(name))
+    return known or Resource(organisation=caller.organisation, service=name)
 
 
 def resource_of_service(transaction: Transaction, name: ServiceName) -> Resource | None:

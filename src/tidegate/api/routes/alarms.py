@@ -10,22 +10,23 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from tidegate.api.access import GuardedRoute, operation
+from tidegate.api.access import Calls, GuardedRoute, operation
 from tidegate.api.idempotency import Calling, once
 from tidegate.api.shapes import alarms as shapes
 from tidegate.api.shapes.alertmanager import AlertmanagerAlert, AlertmanagerMessage
 from tidegate.api.state import World
 from tidegate.domain.access.permissions import Permission
 from tidegate.domain.quantities import RolloutId, ServiceName, TargetName
-from tidegate.domain.rollout.alarms import Alarm, AlarmId, AlarmKind, Severity
+from tidegate.domain.rollout.alarms import Alarm, AlarmKind, Severity
 from tidegate.errors import (
     InvalidRequestError,
     NotFoundError,
     StateMovedError,
     StoreError,
-    TidegateError,
 )
-from tidegate.usecases.alarms import Answered, Told, raise_alarm, resolve_alarm, resolve_told
+from tidegate.usecases.alarm_commands import RaiseAlarm, ResolveAlarm, Resolved, TakeAlerts
+from tidegate.usecases.alarms import Answered, Told
+from tidegate.usecases.bus import perform
 
 router = APIRouter(tags=["alarms"], route_class=GuardedRoute)
 
@@ -70,7 +71,7 @@ async def raise_one(said: shapes.RaiseAlarm, call: Calling) -> Response:
             fingerprint=said.fingerprint,
             labels=said.labels,
         )
-        return show_answer(await raise_alarm(call.server.outside, told, actor=call.actor))
+        return show_answer(await perform(call.server.outside, call.caller, RaiseAlarm(told=told)))
 
     return await once(call, 202, done)
 
@@ -84,10 +85,8 @@ async def resolve_one(alarm: str, said: shapes.ResolveAlarm, call: Calling) -> R
     """Say that an alarm is over. What it held goes on; what it halted waits for a person."""
 
     async def done() -> shapes.AlarmAnswer:
-        outside = call.server.outside
-        return show_answer(
-            resolve_alarm(outside, AlarmId(alarm), actor=call.actor, reason=said.reason)
-        )
+        resolve = ResolveAlarm(alarm=alarm, reason=said.reason)
+        return show_answer(await perform(call.server.outside, call.caller, resolve))
 
     return await once(call, 200, done)
 
@@ -97,7 +96,9 @@ async def resolve_one(alarm: str, said: shapes.ResolveAlarm, call: Calling) -> R
     response_model=shapes.AlarmsTaken,
     **operation(Permission.ALARM, InvalidRequestError, StateMovedError, StoreError),
 )
-async def alertmanager(message: AlertmanagerMessage, outside: World) -> shapes.AlarmsTaken:
+async def alertmanager(
+    message: AlertmanagerMessage, outside: World, caller: Calls
+) -> shapes.AlarmsTaken:
     """
     Take a message of Prometheus's Alertmanager (webhook, version 4).
 
@@ -105,29 +106,19 @@ async def alertmanager(message: AlertmanagerMessage, outside: World) -> shapes.A
     `page` and `critical` are pages, everything else is a ticket. An error is answered once everything
     in the message has been tried, and makes Alertmanager send it again.
     """
-    answers: list[Answered] = []
-    failed: list[TidegateError] = []
+    firing = [alert for alert in message.alerts if alert.status == "firing"]
     # Pages first: they withdraw, and nothing in the same message may keep them waiting.
-    for alert in sorted(message.alerts, key=lambda alert: (alert.status, not alert.is_page)):
-        try:
-            answer = (
-                await raise_alarm(outside, _told(alert), actor=ALERTMANAGER)
-                if alert.status == "firing"
-                else resolve_told(
-                    outside,
-                    source=ALERTMANAGER,
-                    fingerprint=alert.fingerprint,
-                    began_at=alert.startsAt,
-                    actor=ALERTMANAGER,
-                )
-            )
-        except TidegateError as exc:
-            failed.append(exc)
-            continue
-        if answer is not None:
-            answers.append(answer)
-    if failed:
-        raise failed[0]
+    firing.sort(key=lambda alert: not alert.is_page)
+    taken = TakeAlerts(
+        source=ALERTMANAGER,
+        told=[_told(alert) for alert in firing],
+        resolved=[
+            Resolved(fingerprint=alert.fingerprint, began_at=alert.startsAt)
+            for alert in message.alerts
+            if alert.status != "firing"
+        ],
+    )
+    answers = await perform(outside, caller, taken)
     return shapes.AlarmsTaken(
         raised=sum(1 for answer in answers if answer.alarm.is_active),
         resolved=sum(1 for answer in answers if not answer.alarm.is_active),

@@ -5,8 +5,6 @@ All of it runs in the loop and none of it waits for anything else: above all a h
 other requests. Each takes `{reason, at}` and an `Idempotency-Key`, and answers 202 with the rollout.
 """
 
-from collections.abc import Awaitable, Callable
-
 from fastapi import APIRouter
 from starlette.responses import Response
 
@@ -17,6 +15,7 @@ from tidegate.api.showing.rollout import show_rollout
 from tidegate.domain.access.permissions import Permission
 from tidegate.domain.rollout.model import Rollout
 from tidegate.errors import (
+    ForbiddenError,
     IllegalTransitionError,
     InvalidRequestError,
     NotFoundError,
@@ -26,17 +25,19 @@ from tidegate.errors import (
     TrafficError,
     WorkloadError,
 )
-from tidegate.usecases.abandon import abandon_rollout
-from tidegate.usecases.approve import approve_rollout
-from tidegate.usecases.commands import At, check_at, find_rollout
-from tidegate.usecases.halt import halt_rollout
-from tidegate.usecases.resume import resume_rollout
-from tidegate.usecases.roll_back import roll_back
+from tidegate.usecases.approve import ApproveRollout
+from tidegate.usecases.bus import Command, perform
+from tidegate.usecases.commands import At
+from tidegate.usecases.rollout_commands import (
+    AbandonRollout,
+    HaltRollout,
+    ResumeRollout,
+    RollBackRollout,
+)
 
 router = APIRouter(prefix="/v1/rollouts/{rollout}", tags=["commands"], route_class=GuardedRoute)
 
-COMMANDING = (NotFoundError, StateMovedError, IllegalTransitionError, StoreError)
-NO_REASON = "no reason given"
+COMMANDING = (ForbiddenError, NotFoundError, StateMovedError, IllegalTransitionError, StoreError)
 
 
 @router.post(
@@ -51,13 +52,7 @@ async def halt(rollout: str, said: shapes.Command, call: Calling) -> Response:
 
     `at` isn't compared: a stop is right wherever the rollout is by now.
     """
-
-    async def act(found: Rollout) -> Rollout:
-        return await halt_rollout(
-            call.server.outside, found.id, actor=call.actor, reason=said.why or NO_REASON
-        )
-
-    return await _command(rollout, call, act)
+    return await _command(call, HaltRollout(rollout=rollout, reason=said.why))
 
 
 @router.post(
@@ -68,13 +63,7 @@ async def halt(rollout: str, said: shapes.Command, call: Calling) -> Response:
 )
 async def resume(rollout: str, said: shapes.Command, call: Calling) -> Response:
     """Let a halted or undecided rollout go on; a halted one proves its phase again. Needs a reason."""
-
-    async def act(found: Rollout) -> Rollout:
-        return resume_rollout(
-            call.server.outside, found.id, actor=call.actor, reason=said.why, at=_at(said)
-        )
-
-    return await _command(rollout, call, act)
+    return await _command(call, ResumeRollout(rollout=rollout, reason=said.why, at=_at(said)))
 
 
 @router.post(
@@ -89,14 +78,7 @@ async def rollback(rollout: str, said: shapes.Command, call: Calling) -> Respons
 
     The answer is the rollout that does it: a new one when the named one has completed.
     """
-
-    async def act(found: Rollout) -> Rollout:
-        check_at(found, _at(said))
-        return await roll_back(
-            call.server.outside, found.id, actor=call.actor, reason=said.why or NO_REASON
-        )
-
-    return await _command(rollout, call, act)
+    return await _command(call, RollBackRollout(rollout=rollout, reason=said.why, at=_at(said)))
 
 
 @router.post(
@@ -107,13 +89,7 @@ async def rollback(rollout: str, said: shapes.Command, call: Calling) -> Respons
 )
 async def approve(rollout: str, said: shapes.Command, call: Calling) -> Response:
     """Agree to the next phase. Bound to the phase, the attempt and the plan; lapses with a halt."""
-
-    async def act(found: Rollout) -> Rollout:
-        return approve_rollout(
-            call.server.outside, found.id, actor=call.actor, comment=said.why, at=_at(said)
-        )
-
-    return await _command(rollout, call, act)
+    return await _command(call, ApproveRollout(rollout=rollout, comment=said.why, at=_at(said)))
 
 
 @router.post(
@@ -124,20 +100,14 @@ async def approve(rollout: str, said: shapes.Command, call: Calling) -> Response
 )
 async def abandon(rollout: str, said: shapes.Command, call: Calling) -> Response:
     """Give up a halted rollout for good. Needs a reason."""
-
-    async def act(found: Rollout) -> Rollout:
-        return await abandon_rollout(
-            call.server.outside, found.id, actor=call.actor, reason=said.why, at=_at(said)
-        )
-
-    return await _command(rollout, call, act)
+    return await _command(call, AbandonRollout(rollout=rollout, reason=said.why, at=_at(said)))
 
 
-async def _command(name: str, call: Call, act: Callable[[Rollout], Awaitable[Rollout]]) -> Response:
+async def _command(call: Call, command: Command[Rollout]) -> Response:
     outside = call.server.outside
 
     async def done() -> shapes.Rollout:
-        after = await act(find_rollout(outside, name))
+        after = await perform(outside, call.caller, command)
         return show_rollout(after, now=outside.clock.now())
 
     return await once(call, 202, done)

@@ -27,9 +27,10 @@ from tidegate.domain.quantities import ServiceName
 from tidegate.domain.rollout.machine import State
 from tidegate.errors import ActiveRolloutError, NotFoundError, StoreError
 from tidegate.usecases.audience import people_met
+from tidegate.usecases.bus import perform
 from tidegate.usecases.commands import find_rollout
 from tidegate.usecases.explain import explain
-from tidegate.usecases.start import start_rollout
+from tidegate.usecases.rollout_commands import StartRollout
 
 router = APIRouter(prefix="/v1/rollouts", tags=["rollouts"], route_class=GuardedRoute)
 
@@ -52,13 +53,10 @@ async def start(asked: shapes.StartRollout, call: Calling) -> Response:
 
     async def begin() -> shapes.Rollout:
         resolved = resolved_service(outside, asked.service)
-        rollout = await start_rollout(
-            outside,
-            resolved,
-            asked.change,
-            actor=call.actor,
-            expected_plan_hash=asked.plan_hash,
+        start = StartRollout(
+            resolved=resolved, versions=asked.change, expected_plan_hash=asked.plan_hash
         )
+        rollout = await perform(outside, call.caller, start)
         return show_rollout(rollout, now=outside.clock.now())
 
     return await once(call, 201, begin)
