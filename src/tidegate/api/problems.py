@@ -15,12 +15,19 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from tidegate.api.shapes.problem import PROBLEM_MEDIA_TYPE, Problem
-from tidegate.errors import InvalidRequestError, NotAllowedError, NotFoundError, TidegateError
+from tidegate.errors import (
+    ForbiddenError,
+    InvalidRequestError,
+    NotAllowedError,
+    NotFoundError,
+    TidegateError,
+)
 
 MAX_COMPLAINTS: Final = 10
 
 _EVERYWHERE: Final[tuple[type[TidegateError], ...]] = (
     NotAllowedError,
+    ForbiddenError,
     InvalidRequestError,
     TidegateError,
 )

@@ -13,11 +13,13 @@ from typing import Final
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from tidegate.api.access import GuardedRoute, operation
+from tidegate.api.access import Calls, GuardedRoute, operation
 from tidegate.api.problems import refusal
 from tidegate.api.state import World
 from tidegate.domain.access.permissions import Permission
 from tidegate.errors import InvalidRequestError, RefusedError
+from tidegate.usecases.bus import perform
+from tidegate.usecases.metrics_commands import SendMetrics
 
 MAXIMUM_UNPACKED_BYTES: Final = 5 * 1024 * 1024
 """A body may be 1 MiB on the wire; compressed that is about as much JSON as this."""
@@ -31,17 +33,13 @@ router = APIRouter(tags=["signals"], route_class=GuardedRoute)
     "/otlp/v1/metrics",
     **operation(Permission.SEND_METRICS, InvalidRequestError, RefusedError),
 )
-async def take_metrics(request: Request, outside: World) -> Response:
+async def take_metrics(request: Request, outside: World, caller: Calls) -> Response:
     """
     Take in metrics for signals with `source: otlp`.
 
     The body is an `ExportMetricsServiceRequest` in JSON, plain or packed by gzip. Points must be
     cumulative, and each process must name itself by `service.name` and `service.instance.id`.
     """
-    if outside.intake is None:
-        raise RefusedError(
-            "this server takes no metrics in", hint="send them to the server that runs rollouts"
-        )
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         return refusal(
@@ -66,7 +64,8 @@ async def take_metrics(request: Request, outside: World) -> Response:
                 "send smaller batches: set send_batch_max_size on the Collector's batch processor",
             )
         body = unpacked
-    taken = await asyncio.to_thread(outside.intake.take_in, await asyncio.to_thread(_parsed, body))
+    send = SendMetrics(document=await asyncio.to_thread(_parsed, body))
+    taken = await perform(outside, caller, send)
     answer: dict[str, object] = {}
     if taken.rejected or taken.why:
         answer["partialSuccess"] = {
