@@ -1,0 +1,98 @@
+"""
+The whole API under generated requests: every operation alone, and chains of them.
+
+Whatever is sent, nothing is answered with a server error, an undocumented status, a body that the
+document doesn't describe, or to somebody without the token. One check is left out: that each request
+which fits the schema is accepted. Ours may ask for what no schema can say (a version that exists).
+"""
+
+import asyncio
+import os
+from collections import Counter
+from typing import Any, Final
+
+import schemathesis
+from fastapi import FastAPI
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import BaseSchema
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from tidegate.api.app import create_app
+from tidegate.testing.memory_world import MemoryWorld
+
+TOKEN: Final = "a-token-for-tests"
+DOCUMENT_PATH: Final = "/openapi.json"
+IS_FULL: Final = os.environ.get("TIDEGATE_TEST_PROFILE") == "full"
+EXAMPLES: Final = 200 if IS_FULL else 15
+CHAINS: Final = 200 if IS_FULL else 15
+
+BOUNDED: Final = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.generate],
+)
+
+
+def an_application() -> FastAPI:
+    """Return the API over a world in which one version is served and another one rolled out."""
+    world = MemoryWorld()
+    asyncio.run(world.installed("1.0.0"))
+    asyncio.run(world.start("1.1.0"))
+    hosts = frozenset({"testserver", "127.0.0.1", "localhost"})
+    app = create_app(world.outside, token=TOKEN, version="0", hosts=hosts)
+
+    def document(_: Request) -> Response:
+        return JSONResponse(app.openapi())
+
+    app.add_route(DOCUMENT_PATH, document, include_in_schema=False)
+    return app
+
+
+def a_schema() -> BaseSchema:
+    """Return the operations of the API, to be asked with its token."""
+    config = schemathesis.Config.from_dict(
+        {"auth": {"openapi": {"token": {"bearer": TOKEN}}}, "warnings": False}
+    )
+    return schemathesis.openapi.from_asgi(DOCUMENT_PATH, an_application(), config=config)
+
+
+def test_every_operation_answers_as_documented() -> None:
+    """No 5xx, no undocumented status or body, none without the token; for every operation."""
+    schema = a_schema()
+    answers: Counter[tuple[str, str]] = Counter()
+
+    def ask_it(operation: Any) -> None:
+        @BOUNDED
+        @given(case=operation.as_strategy())
+        def ask(case: Any) -> None:
+            response = case.call()
+            answers[operation.method, operation.path] += 1
+            case.validate_response(response, excluded_checks=[positive_data_acceptance])
+
+        ask()
+
+    for result in schema.get_all_operations():
+        ask_it(result.ok())
+
+    documented = {
+        (method, path)
+        for path, item in schema.raw_schema["paths"].items()
+        for method in item
+        if method in {"get", "post", "put", "patch", "delete"}
+    }
+    assert set(answers) == documented
+
+
+def test_chains_of_operations_answer_as_documented() -> None:
+    """What one operation answers is sent to the next; the same promises hold."""
+    machine = a_schema().as_state_machine()
+
+    class Checked(machine):  # type: ignore[misc,valid-type]
+        def validate_response(self, response: Any, case: Any, **options: Any) -> None:
+            case.validate_response(response, excluded_checks=[positive_data_acceptance])
+
+    Checked.run(settings=settings(BOUNDED, max_examples=CHAINS, stateful_step_count=8))
