@@ -95,6 +95,15 @@ class RefusedError(TidegateError):
     exit_code = 6
 
 
+class StopOrderError(TidegateError):
+    """A stop order is in force: exposure of what it covers stays or falls."""
+
+    code = "stop_order.in_force"
+    http_status = 409
+    exit_code = 6
+    retryable = True
+
+
 class StaleGenerationError(TidegateError):
     """A late or superseded write was refused: the target already serves a newer generation."""
 

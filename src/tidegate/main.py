@@ -54,6 +54,7 @@ from tidegate.store.open import open_store
 from tidegate.telemetry import events, logs
 from tidegate.usecases.audience import read_audiences
 from tidegate.usecases.outside import Outside
+from tidegate.usecases.stop_guard import GuardedComponent
 from tidegate.usecases.work import EngineWork
 
 SERVER_FILE = "server.json"
@@ -255,12 +256,15 @@ def compose(
     traffic = EnvoyTraffic(state_dir / "envoy", processes)
     otlp = OtlpSignals(clock=clock)
     users = EnvoyUsers(state_dir / "envoy", clock, interval=_users_interval(settings))
+    store = open_store(store_url)
     outside = Outside(
-        store=open_store(store_url),
+        store=store,
         clock=clock,
         components={
-            "process": ProcessComponent(processes, traffic, state_dir / "workloads"),
-            "file": FileComponent(state_dir / "documents"),
+            "process": GuardedComponent(
+                ProcessComponent(processes, traffic, state_dir / "workloads"), store
+            ),
+            "file": GuardedComponent(FileComponent(state_dir / "documents"), store),
         },
         signals={
             "envoy": EnvoySignals(state_dir / "envoy", clock, users=users),

@@ -32,9 +32,15 @@ STATES: Final = {
 REASONS: Final = {
     ReasonCode.STARTING: "its next step",
     ReasonCode.REHEARSING: "the rehearsal of the way back, on internal traffic",
+    ReasonCode.QUEUE: "its turn: another rollout has its targets",
+    ReasonCode.STOP_ORDER: "a stop order to be lifted",
+    ReasonCode.DEBT: "an overdue debt of an emergency to be settled (not reached by this version)",
+    ReasonCode.GATE: "a gate to turn green (not reached by this version)",
+    ReasonCode.WINDOW: "a window to open (not reached by this version)",
     ReasonCode.APPROVAL: "a person's yes to the next phase",
     ReasonCode.APPLYING: "targets to serve what was asked, until `apply_within`",
     ReasonCode.BAKE_TIME: "the rest of the bake's time; the proof is there",
+    ReasonCode.WORKING_DAY: "a whole working day of each target (not reached by this version)",
     ReasonCode.MORE_EVIDENCE: "proof: more requests, usage or exercise",
     ReasonCode.NO_DATA: "usable data; halts after `no_data.halt_after`",
     ReasonCode.SUSPECTED_HARM: "harm to be cleared or proven; exposure doesn't move meanwhile",
@@ -55,6 +61,8 @@ CAUSES: Final = {
     HaltCause.NO_DATA: "usable data was missing for too long",
     HaltCause.NOT_APPLIED: "a target didn't serve what was asked within `apply_within`",
     HaltCause.ALARM: "an alert of page severity, or a user report, where the candidate was met",
+    HaltCause.STOP_ORDER: "a stop order that withdraws covers it",
+    HaltCause.GATE: "a gate that was put off turned red (not reached by this version)",
 }
 
 

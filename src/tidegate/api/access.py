@@ -11,7 +11,7 @@ token (`Tidegate-Actor`): they are a record of what was said, and prove nothing.
 """
 
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
@@ -36,12 +36,18 @@ SECURITY_SCHEME: Final = "token"
 _ACTOR = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
 
 
-def operation(permission: Permission, *errors: type[TidegateError]) -> dict[str, Any]:
-    """Return the arguments that make a route need *permission* and declare its *errors*."""
+def operation(
+    permission: Permission, *errors: type[TidegateError], refusals: Collection[int] = ()
+) -> dict[str, Any]:
+    """
+    Return the arguments that make a route need *permission* and declare its *errors*.
+
+    *refusals* are statuses of HTTP's own that it answers with: 413, 415.
+    """
     extra: dict[str, Any] = {PERMISSION: permission.value}
     if permission is not Permission.PUBLIC:
         extra["security"] = [{SECURITY_SCHEME: []}]
-    return {"openapi_extra": extra, "responses": problem_responses(*errors)}
+    return {"openapi_extra": extra, "responses": problem_responses(*errors, refusals=refusals)}
 
 
 class GuardedRoute(APIRoute):

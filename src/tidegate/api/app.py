@@ -23,6 +23,7 @@ from tidegate.api.routes.recordings import router as recordings
 from tidegate.api.routes.rollouts import router as rollouts
 from tidegate.api.routes.service_health import router as service_health
 from tidegate.api.routes.services import router as services
+from tidegate.api.routes.stops import router as stops
 from tidegate.api.schema import openapi, openapi_text
 from tidegate.api.state import ServerState
 from tidegate.usecases.outside import Outside
@@ -72,6 +73,7 @@ def _routed() -> FastAPI:
         recordings,
         commands,
         alarms,
+        stops,
         events,
         services,
         service_health,

@@ -5,7 +5,7 @@ Unexpected errors become a problem without any of their text: that goes to the l
 server. What was sent is never echoed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -61,9 +61,11 @@ def refusal(status: int, detail: str, hint: str) -> Response:
     )
 
 
-def problem_responses(*errors: type[TidegateError]) -> dict[int | str, dict[str, Any]]:
-    """Return what OpenAPI says of an operation that may raise *errors*."""
-    by_status: dict[int, list[str]] = {}
+def problem_responses(
+    *errors: type[TidegateError], refusals: Collection[int] = ()
+) -> dict[int | str, dict[str, Any]]:
+    """Return what OpenAPI says of an operation that may raise *errors* or refuse with *refusals*."""
+    by_status: dict[int, list[str]] = {status: [InvalidRequestError.code] for status in refusals}
     for error in (*_EVERYWHERE, *errors):
         codes = by_status.setdefault(error.http_status, [])
         if error.code not in codes:
@@ -117,6 +119,9 @@ async def _on_http(request: Request, error: Exception) -> Response:
             answer = refusal(404, f"there is no {place}", "see the API's reference")
         case HTTPStatus.METHOD_NOT_ALLOWED:
             answer = refusal(405, f"{place} isn't an operation", "see the API's reference")
+        case HTTPStatus.BAD_REQUEST:
+            # What the framework says of bytes that are no text: to a sender the same as no JSON.
+            answer = refusal(422, "the body can't be read as JSON", "send JSON in UTF-8")
         case status:
             answer = refusal(status, str(error.detail).lower(), "correct the request")
     answer.headers.update(error.headers or {})

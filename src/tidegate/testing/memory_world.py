@@ -24,6 +24,7 @@ from tidegate.ports.signals import LIMIT_SERIES
 from tidegate.store.memory import MemoryStore
 from tidegate.usecases.outside import Outside
 from tidegate.usecases.start import start_rollout
+from tidegate.usecases.stop_guard import GuardedComponent
 from tidegate.usecases.work import EngineWork
 
 DOCUMENT: Final = """\
@@ -85,7 +86,9 @@ class MemoryWorld:
         self.outside = Outside(
             store=self.store,
             clock=self.clock,
-            components={"process": self.component, "file": self.component},
+            components=dict.fromkeys(
+                ("process", "file"), GuardedComponent(self.component, self.store)
+            ),
             signals=dict.fromkeys(("envoy", "openmetrics", "prometheus"), self.signals),
             wake=self.woken.append,
             lab_allowed=self.lab_allowed,

@@ -1,4 +1,9 @@
-"""Approvals that don't count now: of whom, and why."""
+"""
+Approvals that don't count now: the one place where a decision asks.
+
+What an approval is bound to inside its rollout (phase, attempt, plan) is held by the domain; nothing else
+that an approval could be bound to is recorded with one yet.
+"""
 
 from datetime import datetime
 

@@ -1,4 +1,8 @@
-"""The calendar of a rollout: whether its windows are open and its working days seen."""
+"""
+The calendar of a rollout: the one place where a decision asks whether exposure may rise by time.
+
+No document can ask for a window yet, so it is open always.
+"""
 
 from datetime import datetime
 

@@ -1,4 +1,8 @@
-"""The queue: a rollout whose targets are another's waits for its turn, and delays nobody else."""
+"""
+The queue: a rollout whose targets are another's waits for its turn, and delays nobody else.
+
+A start on taken targets is still refused, so nothing is queued yet but what is planned by other means.
+"""
 
 from tidegate.domain.rollout.model import Rollout
 from tidegate.domain.stops.model import Queued

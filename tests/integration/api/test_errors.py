@@ -142,3 +142,15 @@ async def test_what_nobody_expected_is_told_without_its_words() -> None:
     assert_problem(answer, 500, "tidegate.error")
     assert "secret-detail" not in answer.text
     assert "Traceback" not in answer.text
+
+
+async def test_a_body_that_is_no_text_is_refused_like_one_that_is_no_json(
+    client: httpx.AsyncClient,
+) -> None:
+    """Bytes outside UTF-8 are the sender's mistake, answered as documented."""
+    headers = {"content-type": "application/json"}
+
+    answer = await client.post("/v1/alarms", content=b"\xff\xfe{", headers=headers)
+
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "request.invalid"

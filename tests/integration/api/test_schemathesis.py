@@ -23,6 +23,7 @@ from tidegate.api.app import create_app
 from tidegate.testing.memory_world import MemoryWorld
 
 TOKEN: Final = "a-token-for-tests"
+WAITING: Final = ("/v1/services/{name}/health/test", "/v1/rollouts/{rollout}/events")
 DOCUMENT_PATH: Final = "/openapi.json"
 IS_FULL: Final = os.environ.get("TIDEGATE_TEST_PROFILE") == "full"
 EXAMPLES: Final = 200 if IS_FULL else 15
@@ -89,7 +90,9 @@ def test_every_operation_answers_as_documented() -> None:
 
 def test_chains_of_operations_answer_as_documented() -> None:
     """What one operation answers is sent to the next; the same promises hold."""
-    machine = a_schema().as_state_machine()
+    # They wait for ticks and events, which come by a clock that stands still here.
+    asked = a_schema().exclude(path=list(WAITING))
+    machine = asked.as_state_machine()
 
     class Checked(machine):  # type: ignore[misc,valid-type]
         def validate_response(self, response: Any, case: Any, **options: Any) -> None:

@@ -22,7 +22,7 @@ from tidegate.errors import IllegalTransitionError
 Table = Mapping[State, Mapping[Event, State]]
 
 NO_WAY_IN_YET = {State.ROLLED_FORWARD}
-"""Words of the glossary that no event leads to: a hotfix and a queue don't exist yet."""
+"""Words of the glossary that no event leads to: a hotfix inside a rollout doesn't exist yet."""
 
 MOVING = (State.WAITING, State.APPLYING, State.BAKING, State.HELD)
 """States in which exposure may be up and the rollout goes on by itself."""
@@ -173,6 +173,18 @@ def only_a_bake_is_put_on_hold(table: Table) -> Iterator[str]:
     into = {(s, e) for s, ways in table.items() for e, to in ways.items() if to is State.HELD}
     if into != {(State.BAKING, Event.PUT_ON_HOLD)}:
         yield f"a hold begins by {sorted(into)}"
+
+
+@promise
+def only_what_exposes_nobody_is_superseded(table: Table) -> Iterator[str]:
+    into = {
+        (state, event)
+        for state, ways in table.items()
+        for event, to in ways.items()
+        if to is State.SUPERSEDED
+    }
+    if into != {(State.PLANNED, Event.SUPERSEDED), (State.HALTED, Event.SUPERSEDED)}:
+        yield f"superseded is entered by {sorted(into)}"
 
 
 @promise

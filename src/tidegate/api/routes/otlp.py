@@ -31,7 +31,7 @@ router = APIRouter(tags=["signals"], route_class=GuardedRoute)
 
 @router.post(
     "/otlp/v1/metrics",
-    **operation(Permission.SEND_METRICS, InvalidRequestError, RefusedError),
+    **operation(Permission.SEND_METRICS, InvalidRequestError, RefusedError, refusals=(413, 415)),
 )
 async def take_metrics(request: Request, outside: World, caller: Calls) -> Response:
     """
