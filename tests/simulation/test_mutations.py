@@ -15,6 +15,7 @@ from tidegate.domain.health import evidence as health
 from tidegate.domain.health.evidence import Judgement, Verdict
 from tidegate.domain.plan.model import Effect
 from tidegate.domain.rollout import decide as rules
+from tidegate.domain.rollout import decide_ending as ending
 from tidegate.domain.rollout import obstacles
 from tidegate.domain.rollout import seen as facts
 from tidegate.domain.rollout.machine import TRANSITIONS, Event, State
@@ -155,12 +156,12 @@ def accepted_is_taken_for_applied(patch):
 
 @mutation(run_pure_world, "nobody_meets_what_is_over", "a_stop_reaches_everyone")
 def a_stop_is_not_verified(patch):
-    patch.setattr(rules, "not_withdrawn", lambda seen: None)
+    patch.setattr(ending, "not_withdrawn", lambda seen: None)
 
 
 @mutation(run_pure_world, "nobody_meets_what_is_over")
 def what_was_seen_before_a_stop_counts_after_it(patch):
-    patch.setattr(rules, "not_withdrawn", lambda seen: rules.first_exposed(seen))
+    patch.setattr(ending, "not_withdrawn", lambda seen: rules.first_exposed(seen))
 
 
 @mutation(run_pure_world, "what_is_over_stays_over")
@@ -314,13 +315,13 @@ def pauses_count_as_bake(patch):
 
 @mutation(run_world, "good_is_what_outlived_its_quarantine")
 def what_completed_is_good_at_once(patch):
-    settle = rules.Settle(rule="quarantine", because="surely")
-    completed = rules._decide_completed
+    settle = ending.Settle(rule="quarantine", because="surely")
+    completed = rules.decide_completed
 
     def hasty(seen):
         return completed(seen) if seen.rollout.settled else settle
 
-    patch.setattr(rules, "_decide_completed", hasty)
+    patch.setattr(rules, "decide_completed", hasty)
 
 
 @mutation(run_world, "every_transition_is_in_the_ledger")

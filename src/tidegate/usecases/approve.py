@@ -8,7 +8,7 @@ is proven again must be agreed to again.
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from tidegate.domain.access.model import Caller, Resource
+from tidegate.domain.access.model import Caller
 from tidegate.domain.access.permissions import Permission
 from tidegate.domain.quantities import RolloutId
 from tidegate.domain.rollout.machine import State
@@ -16,10 +16,9 @@ from tidegate.domain.rollout.model import Approval, Rollout
 from tidegate.domain.rollout.seen import valid_approvals
 from tidegate.errors import RefusedError
 from tidegate.ports.store import Transaction
-from tidegate.usecases.bus import Command
 from tidegate.usecases.commands import At, change_rollout, find_rollout
 from tidegate.usecases.outside import Outside
-from tidegate.usecases.resources import resource_of_rollout
+from tidegate.usecases.rollout_command import RolloutCommand
 
 
 def approved_phase(rollout: Rollout) -> int | None:
@@ -76,18 +75,13 @@ def approve_rollout(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApproveRollout(Command[Rollout]):
+class ApproveRollout(RolloutCommand):
     """Agree to the next phase of a rollout."""
 
     permission: ClassVar[Permission] = Permission.APPROVE
 
-    rollout: str
     comment: str
     at: At | None = None
-
-    def touches(self, outside: Outside, caller: Caller) -> Resource:
-        """Return the rollout's targets."""
-        return resource_of_rollout(find_rollout(outside, self.rollout))
 
     async def carry_out(self, outside: Outside, caller: Caller) -> Rollout:
         """Record the approval."""

@@ -7,7 +7,6 @@ check that another one lacks. Rule: a command without a permission can't be defi
 granted is refused.
 """
 
-import inspect
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
@@ -18,8 +17,8 @@ from tidegate.usecases.outside import Outside
 
 Answer = TypeVar("Answer")
 
-COMMANDS: Final[list[type["Command[Any]"]]] = []
-"""Every command that there is, in the order of their definition: for tests and for the reference."""
+COMMANDS: Final[dict[str, type["Command[Any]"]]] = {}
+"""Every command that there is, by its full name: for tests and for the reference."""
 
 
 class Command(ABC, Generic[Answer]):
@@ -30,11 +29,13 @@ class Command(ABC, Generic[Answer]):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Put the command on the list. One without a permission is refused at once."""
         super().__init_subclass__(**kwargs)
-        if not inspect.isabstract(cls):
+        # A class that can be carried out is a command; others hold what several have in common.
+        if cls.carry_out is not Command.carry_out:
             assert isinstance(getattr(cls, "permission", None), Permission), (
                 f"{cls.__name__} says no permission"
             )
-            COMMANDS.append(cls)
+            # By name: a dataclass with slots is made twice, and the second one is what stays.
+            COMMANDS[f"{cls.__module__}.{cls.__qualname__}"] = cls
 
     @abstractmethod
     def touches(self, outside: Outside, caller: Caller) -> Resource:

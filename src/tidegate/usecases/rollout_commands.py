@@ -18,9 +18,10 @@ from tidegate.usecases.bus import Command
 from tidegate.usecases.commands import At, check_at, find_rollout
 from tidegate.usecases.halt import halt_rollout
 from tidegate.usecases.outside import Outside
-from tidegate.usecases.resources import resource_of_rollout, resource_of_start
+from tidegate.usecases.resources import resource_of_start
 from tidegate.usecases.resume import resume_rollout
 from tidegate.usecases.roll_back import roll_back
+from tidegate.usecases.rollout_command import RolloutCommand
 from tidegate.usecases.start import start_rollout
 
 NO_REASON = "no reason given"
@@ -52,17 +53,12 @@ class StartRollout(Command[Rollout]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HaltRollout(Command[Rollout]):
+class HaltRollout(RolloutCommand):
     """Stop a rollout and withdraw its candidate, at once; wherever it is by now."""
 
     permission: ClassVar[Permission] = Permission.HALT
 
-    rollout: str
     reason: str
-
-    def touches(self, outside: Outside, caller: Caller) -> Resource:
-        """Return the rollout's targets."""
-        return resource_of_rollout(find_rollout(outside, self.rollout))
 
     async def carry_out(self, outside: Outside, caller: Caller) -> Rollout:
         """Withdraw, then record."""
@@ -73,18 +69,13 @@ class HaltRollout(Command[Rollout]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResumeRollout(Command[Rollout]):
+class ResumeRollout(RolloutCommand):
     """Let a halted or undecided rollout go on; a halted one proves its phase again."""
 
     permission: ClassVar[Permission] = Permission.RESUME
 
-    rollout: str
     reason: str
     at: At | None = None
-
-    def touches(self, outside: Outside, caller: Caller) -> Resource:
-        """Return the rollout's targets."""
-        return resource_of_rollout(find_rollout(outside, self.rollout))
 
     async def carry_out(self, outside: Outside, caller: Caller) -> Rollout:
         """Move it on."""
@@ -93,18 +84,13 @@ class ResumeRollout(Command[Rollout]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RollBackRollout(Command[Rollout]):
+class RollBackRollout(RolloutCommand):
     """Bring back what was served before; the answer is the rollout that does it."""
 
     permission: ClassVar[Permission] = Permission.ROLLBACK
 
-    rollout: str
     reason: str
     at: At | None = None
-
-    def touches(self, outside: Outside, caller: Caller) -> Resource:
-        """Return the rollout's targets."""
-        return resource_of_rollout(find_rollout(outside, self.rollout))
 
     async def carry_out(self, outside: Outside, caller: Caller) -> Rollout:
         """Withdraw, then go back."""
@@ -116,18 +102,13 @@ class RollBackRollout(Command[Rollout]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AbandonRollout(Command[Rollout]):
+class AbandonRollout(RolloutCommand):
     """Give up a halted rollout for good."""
 
     permission: ClassVar[Permission] = Permission.ABANDON
 
-    rollout: str
     reason: str
     at: At | None = None
-
-    def touches(self, outside: Outside, caller: Caller) -> Resource:
-        """Return the rollout's targets."""
-        return resource_of_rollout(find_rollout(outside, self.rollout))
 
     async def carry_out(self, outside: Outside, caller: Caller) -> Rollout:
         """Give it up."""

@@ -10,45 +10,41 @@ time ran out: deadlines hold or halt.
 """
 
 from datetime import datetime, timedelta
-from typing import Final, assert_never
+from typing import assert_never
 
 from tidegate.domain.durations import rough_duration
 from tidegate.domain.health.evidence import Judgement, Verdict, judge
 from tidegate.domain.health.trouble import describe as trouble_in_words
-from tidegate.domain.plan.model import Effect, Phase, Recovery
-from tidegate.domain.quantities import (
-    FULL_WEIGHT_BPS,
-)
+from tidegate.domain.plan.model import Effect, Phase
 from tidegate.domain.rollout.alarms import describe
+from tidegate.domain.rollout.decide_ending import (
+    decide_completed,
+    decide_halted,
+    decide_recovering,
+    decide_return,
+)
 from tidegate.domain.rollout.decisions import (
     Advance,
     Begin,
-    BringBack,
     Complete,
     Decision,
     EnterPhase,
-    FinishRecovery,
     HaltNow,
     Hold,
     Observation,
     Pause,
     Reapply,
     Rehearse,
-    Retire,
-    Settle,
     StartBake,
-    StartRecovery,
     Unpause,
-    Withdraw,
 )
+from tidegate.domain.rollout.holds import hold, pause, waiting, withdraw_again
 from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import (
     HaltCause,
     PhasePass,
     ReasonCode,
     Rehearsal,
-    Rollout,
-    WaitingOn,
     WhoCanAct,
 )
 from tidegate.domain.rollout.obstacles import (
@@ -70,7 +66,6 @@ from tidegate.domain.rollout.seen import (
     is_last_phase,
     is_suspected,
     latched_elsewhere,
-    not_withdrawn,
     pass_of_phase_before,
     phase_in_force,
     phase_index_in_force,
@@ -78,12 +73,6 @@ from tidegate.domain.rollout.seen import (
 )
 from tidegate.domain.rollout.stagger import too_close
 from tidegate.domain.stops.model import describe as describe_order
-
-_RECOVERS_BY_ITSELF: Final = frozenset({HaltCause.HARM, HaltCause.NOT_APPLIED})
-"""
-Causes that leave nothing for a person to weigh. Data that went missing does, and so does what a person or
-an alarm stopped: they know something that the signals don't show.
-"""
 
 
 def decide(seen: Observation) -> Decision:
@@ -100,13 +89,13 @@ def decide(seen: Observation) -> Decision:
         case State.HELD:
             return _latched(seen) or _decide_held(seen)
         case State.HALTED:
-            return _decide_halted(seen)
+            return decide_halted(seen)
         case State.RECOVERING:
-            return _decide_return(seen) if seen.rollout.is_return else _decide_recovering(seen)
+            return decide_return(seen) if seen.rollout.is_return else decide_recovering(seen)
         case State.COMPLETED:
-            return _decide_completed(seen)
+            return decide_completed(seen)
         case State.ROLLED_BACK | State.ROLLED_FORWARD | State.SUPERSEDED | State.ABANDONED:
-            return _hold("over", "the rollout is over", ReasonCode.NOTHING)
+            return hold("over", "the rollout is over", ReasonCode.NOTHING)
         case _:
             assert_never(seen.rollout.state)
 
@@ -116,7 +105,7 @@ def decide(seen: Observation) -> Decision:
 
 def _decide_planned(seen: Observation) -> Decision:
     if seen.queued is not None:
-        return _hold("queue", seen.queued.because, ReasonCode.QUEUE)
+        return hold("queue", seen.queued.because, ReasonCode.QUEUE)
     return Begin(rule="queue", because="nothing else moves its targets")
 
 
@@ -127,12 +116,12 @@ def _decide_waiting(seen: Observation) -> Decision:
         return stop
     left = first_exposed(seen) if allows_nobody(rollout) else None
     if left is not None:
-        return _withdraw_again(left)
+        return withdraw_again(left)
     alarmed = _alarmed(seen)
     # A rehearsal that has begun is brought to its end: that closes what it opened.
     begun = rollout.rehearsal in (Rehearsal.FORWARD, Rehearsal.BACK)
     if alarmed and not begun:
-        return _hold("alarm", alarmed, ReasonCode.ALARM, who=WhoCanAct.OPERATOR)
+        return hold("alarm", alarmed, ReasonCode.ALARM, who=WhoCanAct.OPERATOR)
     obstacle = None if begun else before_anyone(seen)
     if obstacle is not None:
         return obstacle
@@ -143,7 +132,7 @@ def _decide_waiting(seen: Observation) -> Decision:
         return obstacle
     passed = pass_of_phase_before(rollout)
     if rollout.phase_index > 0 and passed is None:
-        return _hold(
+        return hold(
             "evidence-before-rise",
             f"no record that {rollout.plan.phases[rollout.phase_index - 1].name} was passed",
             ReasonCode.MORE_EVIDENCE,
@@ -151,10 +140,10 @@ def _decide_waiting(seen: Observation) -> Decision:
         )
     troubled = _troubled(seen)
     if troubled:
-        return _hold("not-this-change", troubled, ReasonCode.NOT_THIS_CHANGE)
+        return hold("not-this-change", troubled, ReasonCode.NOT_THIS_CHANGE)
     crowded = too_close(rollout, seen.neighbours, seen.now)
     if crowded is not None:
-        return _hold("stagger", crowded[1], ReasonCode.STAGGER, until=crowded[0])
+        return hold("stagger", crowded[1], ReasonCode.STAGGER, until=crowded[0])
     return EnterPhase(
         rule="enter-phase",
         because=f"phase {rollout.phase_index + 1} of {len(rollout.plan.phases)}:"
@@ -187,10 +176,11 @@ def _decide_rehearsal(seen: Observation) -> Decision:
             because="nothing is served yet, so there is nothing to go back to",
             to=Rehearsal.PROVEN,
         )
-    ordered = stop_order_in_words(seen)
-    if ordered and rollout.rehearsal is Rehearsal.FORWARD:
-        return Rehearse(rule="stop-order", because=ordered, to=Rehearsal.BACK)
     unsettled = first_unsettled(seen)
+    ordered = stop_order_in_words(seen)
+    if ordered and unsettled is not None and rollout.rehearsal is Rehearsal.FORWARD:
+        # Not back: a way back from where nobody has come proves nothing.
+        return hold("stop-order", ordered, ReasonCode.STOP_ORDER, who=WhoCanAct.OPERATOR)
     match rollout.rehearsal:
         case Rehearsal.NOT_TRIED:
             return Rehearse(
@@ -210,7 +200,8 @@ def _decide_rehearsal(seen: Observation) -> Decision:
             )
         case _:
             problem = unsettled or "still open to internal users"
-            began = rollout.rehearsal_since or rollout.state_since
+            since = rollout.rehearsal_since or rollout.state_since
+            began = _began(seen, since, ReasonCode.REHEARSING)
             return _wait_for_targets(seen, began, problem, ReasonCode.REHEARSING)
 
 
@@ -222,24 +213,25 @@ def _decide_applying(seen: Observation) -> Decision:
     unsettled = first_unsettled(seen)
     ordered = stop_order_in_words(seen)
     if ordered and unsettled is not None:
-        return _hold("stop-order", ordered, ReasonCode.STOP_ORDER, who=WhoCanAct.OPERATOR)
+        return hold("stop-order", ordered, ReasonCode.STOP_ORDER, who=WhoCanAct.OPERATOR)
     if unsettled is None:
         return StartBake(
             rule="observed-everywhere",
             because=f"{rollout.phase.name} is served as asked by every member",
             trips=count_trips(seen, rollout.phase_index),
         )
-    # What a stop order kept waiting has its whole time once the order is lifted.
-    was_stopped = rollout.waiting_on.reason is ReasonCode.STOP_ORDER
-    began = seen.now if was_stopped else _began_applying(rollout)
+    began = _began(seen, rollout.state_since, ReasonCode.APPLYING)
     return _wait_for_targets(seen, began, unsettled, ReasonCode.APPLYING)
 
 
-def _began_applying(rollout: Rollout) -> datetime:
-    told = rollout.waiting_on
-    if told.reason is not ReasonCode.APPLYING or told.until is None:
-        return rollout.state_since
-    return max(rollout.state_since, told.until - rollout.plan.apply_within)
+def _began(seen: Observation, since: datetime, reason: ReasonCode) -> datetime:
+    """Return from when the targets' time counts: what a stop order kept waiting has all of it again."""
+    told = seen.rollout.waiting_on
+    if told.reason is ReasonCode.STOP_ORDER:
+        return seen.now
+    if told.reason is not reason or told.until is None:
+        return since
+    return max(since, told.until - seen.rollout.plan.apply_within)
 
 
 def _wait_for_targets(
@@ -256,7 +248,7 @@ def _wait_for_targets(
     return Reapply(
         rule="observed-everywhere",
         because=problem,
-        waiting_on=_waiting(reason, problem, until=deadline),
+        waiting_on=waiting(reason, problem, until=deadline),
     )
 
 
@@ -278,23 +270,23 @@ def _decide_baking(seen: Observation) -> Decision:
         return Complete(rule="all-phases-passed", because=finished, passed=_pass_of(seen))
     alarmed = _alarmed(seen)
     if alarmed:
-        return _pause("alarm", alarmed, ReasonCode.ALARM, None)
+        return pause("alarm", alarmed, ReasonCode.ALARM, None)
     unsettled = first_unsettled(seen)
     if unsettled is not None:
-        return _pause("drift", unsettled, ReasonCode.NO_DATA, _no_data_deadline(seen))
+        return pause("drift", unsettled, ReasonCode.NO_DATA, _no_data_deadline(seen))
     silence = watch_silence(seen)
     if silence is not None:
-        return _pause("watch-silent", silence, ReasonCode.NO_DATA, _no_data_deadline(seen))
+        return pause("watch-silent", silence, ReasonCode.NO_DATA, _no_data_deadline(seen))
     troubled = _troubled(seen)
     if troubled:
-        return _pause("not-this-change", troubled, ReasonCode.NOT_THIS_CHANGE, None)
+        return pause("not-this-change", troubled, ReasonCode.NOT_THIS_CHANGE, None)
     match judgement.verdict:
         case Verdict.UNUSABLE:
             if seen.now - rollout.state_since < rollout.plan.stale_after:
-                return _hold("first-data", because, ReasonCode.MORE_EVIDENCE)
-            return _pause("no-data", because, ReasonCode.NO_DATA, _no_data_deadline(seen))
+                return hold("first-data", because, ReasonCode.MORE_EVIDENCE)
+            return pause("no-data", because, ReasonCode.NO_DATA, _no_data_deadline(seen))
         case Verdict.SUSPECT:
-            return _pause("harm-suspected", because, ReasonCode.SUSPECTED_HARM, None)
+            return pause("harm-suspected", because, ReasonCode.SUSPECTED_HARM, None)
         case Verdict.INSUFFICIENT:
             return _undecided(seen, because)
         case Verdict.PASS:
@@ -310,7 +302,7 @@ def _undecided(seen: Observation, because: str) -> Decision:
         return Pause(
             rule="inconclusive",
             because=f"undecided after {rough_duration(evidence.baked_for)}: {because}",
-            waiting_on=_waiting(ReasonCode.INCONCLUSIVE, because, who=WhoCanAct.OPERATOR),
+            waiting_on=waiting(ReasonCode.INCONCLUSIVE, because, who=WhoCanAct.OPERATOR),
         )
     left = rollout.phase.bake - evidence.baked_for
     if left > timedelta(0):
@@ -318,7 +310,7 @@ def _undecided(seen: Observation, because: str) -> Decision:
     return Hold(
         rule="more-evidence",
         because=because,
-        waiting_on=_waiting(
+        waiting_on=waiting(
             ReasonCode.MORE_EVIDENCE, because, until=seen.now + (longest - evidence.baked_for)
         ),
     )
@@ -331,7 +323,7 @@ def _passed(seen: Observation, because: str) -> Decision:
         return Hold(
             rule="bake-time",
             because=f"{because}; {rough_duration(left)} of bake left",
-            waiting_on=_waiting(
+            waiting_on=waiting(
                 ReasonCode.BAKE_TIME, f"{rough_duration(left)} of bake left", until=seen.now + left
             ),
         )
@@ -341,14 +333,14 @@ def _passed(seen: Observation, because: str) -> Decision:
         return Hold(
             rule="bake-time",
             because="the clocks disagree; the later one counts",
-            waiting_on=_waiting(ReasonCode.BAKE_TIME, "the bake's time", until=until),
+            waiting_on=waiting(ReasonCode.BAKE_TIME, "the bake's time", until=until),
         )
     calendar = seen.calendar
     if calendar.working_day_missing:
         return Hold(
             rule="working-day",
             because=calendar.working_day_missing,
-            waiting_on=_waiting(
+            waiting_on=waiting(
                 ReasonCode.WORKING_DAY,
                 calendar.working_day_missing,
                 until=calendar.working_day_by,
@@ -357,7 +349,7 @@ def _passed(seen: Observation, because: str) -> Decision:
     ordered = stop_order_in_words(seen)
     if is_last_phase(rollout) and ordered:
         # Completing takes away the warm way back, and nothing moves on under a stop order.
-        return _hold("stop-order", ordered, ReasonCode.STOP_ORDER, who=WhoCanAct.OPERATOR)
+        return hold("stop-order", ordered, ReasonCode.STOP_ORDER, who=WhoCanAct.OPERATOR)
     if is_last_phase(rollout):
         return Complete(rule="all-phases-passed", because=because, passed=_pass_of(seen))
     return Advance(rule="phase-passed", because=because, passed=_pass_of(seen))
@@ -394,7 +386,7 @@ def _decide_held(seen: Observation) -> Decision:
         return Hold(
             rule="inconclusive",
             because=f"undecided: {because}",
-            waiting_on=_waiting(ReasonCode.INCONCLUSIVE, because, who=WhoCanAct.OPERATOR),
+            waiting_on=waiting(ReasonCode.INCONCLUSIVE, because, who=WhoCanAct.OPERATOR),
         )
     unsettled = first_unsettled(seen)
     silence = watch_silence(seen)
@@ -407,14 +399,12 @@ def _decide_held(seen: Observation) -> Decision:
         return _hold_without_data(seen, trouble, watch_is_alive=silence is None)
     troubled = _troubled(seen)
     if troubled:
-        return _hold(
-            "not-this-change", troubled, ReasonCode.NOT_THIS_CHANGE, who=WhoCanAct.OPERATOR
-        )
+        return hold("not-this-change", troubled, ReasonCode.NOT_THIS_CHANGE, who=WhoCanAct.OPERATOR)
     if judgement.verdict is Verdict.SUSPECT:
-        return _hold("harm-suspected", because, ReasonCode.SUSPECTED_HARM, who=WhoCanAct.OPERATOR)
+        return hold("harm-suspected", because, ReasonCode.SUSPECTED_HARM, who=WhoCanAct.OPERATOR)
     alarmed = _alarmed(seen)
     if alarmed:
-        return _hold("alarm", alarmed, ReasonCode.ALARM, who=WhoCanAct.OPERATOR)
+        return hold("alarm", alarmed, ReasonCode.ALARM, who=WhoCanAct.OPERATOR)
     return Unpause(rule="hold-ended", because=f"the cause is gone; {because}")
 
 
@@ -428,90 +418,7 @@ def _hold_without_data(seen: Observation, trouble: str, *, watch_is_alive: bool)
             because=f"no usable data for {waited}: {trouble}",
             cause=HaltCause.NO_DATA,
         )
-    return _hold("no-data", trouble, ReasonCode.NO_DATA, until=deadline, who=WhoCanAct.OPERATOR)
-
-
-def _decide_halted(seen: Observation) -> Decision:
-    left = not_withdrawn(seen)
-    if left is not None:
-        return _withdraw_again(left)
-    halt = seen.rollout.halt
-    assert halt is not None, "a halted rollout says why"
-    if halt.cause in _RECOVERS_BY_ITSELF and seen.rollout.plan.recovery is Recovery.ROLLBACK:
-        return StartRecovery(rule="recover-by-itself", because=f"after {halt.because}")
-    return _hold(
-        "person-after-halt",
-        f"halted by {halt.by}: {halt.because}",
-        ReasonCode.PERSON_AFTER_HALT,
-        who=WhoCanAct.OPERATOR,
-    )
-
-
-def _decide_recovering(seen: Observation) -> Decision:
-    left = not_withdrawn(seen)
-    if left is not None:
-        return _withdraw_again(left)
-    drains = ", ".join(str(here.placement) for here in seen.placements if here.candidate)
-    if drains:
-        return Retire(
-            rule="retire-candidate",
-            because=f"the candidate is drained: {drains}",
-            waiting_on=_waiting(ReasonCode.RECOVERING, f"drains {drains}"),
-        )
-    for here in seen.placements:
-        # Before a first deployment nothing was served, so there is nothing to go back to.
-        served_before = (
-            None if seen.rollout.is_install else seen.rollout.baseline_of(here.placement)
-        )
-        if served_before is not None and here.serving != served_before:
-            return _hold(
-                "verify-way-back",
-                f"{here.placement} serves {here.serving.name if here.serving else 'nothing'},"
-                f" not {served_before.name}",
-                ReasonCode.RECOVERING,
-                who=WhoCanAct.OPERATOR,
-            )
-    return FinishRecovery(
-        rule="verify-way-back", because="every target serves what it served before"
-    )
-
-
-def _decide_return(seen: Observation) -> Decision:
-    """A return's change is the earlier version: full exposure to it is the way back."""
-    for here in seen.placements:
-        wanted = seen.rollout.change.version_of(here.placement.component)
-        if here.serving == wanted and here.candidate is None:
-            continue
-        if (
-            here.exposure.weight_bps == FULL_WEIGHT_BPS
-            and here.settled
-            and here.candidate == wanted
-        ):
-            continue
-        problem = here.why_not or f"{here.placement} doesn't serve {wanted and wanted.name} yet"
-        return BringBack(
-            rule="bring-back",
-            because=problem,
-            waiting_on=_waiting(ReasonCode.RECOVERING, problem),
-        )
-    return FinishRecovery(rule="verify-way-back", because="every target serves the earlier version")
-
-
-def _decide_completed(seen: Observation) -> Decision:
-    rollout = seen.rollout
-    if rollout.settled:
-        return _hold("over", "the rollout is over", ReasonCode.NOTHING)
-    assert rollout.finished_at is not None, "a completed rollout has an end"
-    ends = rollout.finished_at + rollout.plan.quarantine
-    if seen.now < ends:
-        return _hold(
-            "quarantine",
-            "the old version stays warm for an instant return",
-            ReasonCode.QUARANTINE,
-            until=ends,
-            who=WhoCanAct.OPERATOR,
-        )
-    return Settle(rule="quarantine", because="completed and outlived its quarantine")
+    return hold("no-data", trouble, ReasonCode.NO_DATA, until=deadline, who=WhoCanAct.OPERATOR)
 
 
 # --- stops ---------------------------------------------------------------------------------
@@ -608,42 +515,3 @@ def _no_data_deadline(seen: Observation) -> datetime:
     if waiting_on.reason is ReasonCode.NO_DATA and waiting_on.until is not None:
         return waiting_on.until
     return seen.now + seen.rollout.plan.no_data_halt_after
-
-
-def _withdraw_again(exposed: str) -> Withdraw:
-    return Withdraw(
-        rule="exposure-only-falls",
-        because=exposed,
-        waiting_on=_waiting(ReasonCode.WITHDRAWING, exposed),
-    )
-
-
-def _pause(rule: str, because: str, reason: ReasonCode, until: datetime | None) -> Pause:
-    return Pause(
-        rule=rule,
-        because=because,
-        waiting_on=_waiting(reason, because, until=until, who=WhoCanAct.OPERATOR),
-    )
-
-
-def _hold(
-    rule: str,
-    because: str,
-    reason: ReasonCode,
-    *,
-    until: datetime | None = None,
-    who: WhoCanAct = WhoCanAct.NOBODY,
-) -> Hold:
-    return Hold(
-        rule=rule, because=because, waiting_on=_waiting(reason, because, until=until, who=who)
-    )
-
-
-def _waiting(
-    reason: ReasonCode,
-    detail: str,
-    *,
-    until: datetime | None = None,
-    who: WhoCanAct = WhoCanAct.NOBODY,
-) -> WaitingOn:
-    return WaitingOn(reason=reason, detail=detail, until=until, who_can_act=who)

@@ -8,11 +8,11 @@ any of it, so that no gate, window, queue or approval can ever stop a move down.
 from tidegate.domain.durations import rough_duration
 from tidegate.domain.gates.model import GateSeen, GateState
 from tidegate.domain.rollout.decisions import Hold, Observation
+from tidegate.domain.rollout.holds import hold
 from tidegate.domain.rollout.model import (
     Approval,
     ReasonCode,
     Rollout,
-    WaitingOn,
     WhoCanAct,
 )
 from tidegate.domain.rollout.seen import valid_approvals
@@ -60,7 +60,7 @@ def _stop_order(seen: Observation) -> Hold | None:
     ordered = stop_order_in_words(seen)
     if not ordered:
         return None
-    return _hold("stop-order", ordered, ReasonCode.STOP_ORDER, WhoCanAct.OPERATOR)
+    return hold("stop-order", ordered, ReasonCode.STOP_ORDER, who=WhoCanAct.OPERATOR)
 
 
 def _debt(seen: Observation) -> Hold | None:
@@ -71,7 +71,7 @@ def _debt(seen: Observation) -> Hold | None:
         f" {rough_duration(seen.now - debt.due_at)} (owner {debt.owner})"
         for debt in seen.debts
     )
-    return _hold("debts-settled", owed, ReasonCode.DEBT, WhoCanAct.OPERATOR)
+    return hold("debts-settled", owed, ReasonCode.DEBT, who=WhoCanAct.OPERATOR)
 
 
 def _gate(seen: Observation) -> Hold | None:
@@ -79,23 +79,14 @@ def _gate(seen: Observation) -> Hold | None:
     if not missing:
         return None
     because = "; ".join(f"{gate.spec.name} is {gate.state}: {gate.because}" for gate in missing)
-    return _hold("gates-green", because, ReasonCode.GATE, WhoCanAct.OPERATOR)
+    return hold("gates-green", because, ReasonCode.GATE, who=WhoCanAct.OPERATOR)
 
 
 def _window(seen: Observation) -> Hold | None:
     calendar = seen.calendar
     if calendar.is_open:
         return None
-    return Hold(
-        rule="window",
-        because=calendar.closed_because,
-        waiting_on=WaitingOn(
-            reason=ReasonCode.WINDOW,
-            detail=calendar.closed_because,
-            until=calendar.opens_at,
-            who_can_act=WhoCanAct.NOBODY,
-        ),
-    )
+    return hold("window", calendar.closed_because, ReasonCode.WINDOW, until=calendar.opens_at)
 
 
 def _approval(seen: Observation) -> Hold | None:
@@ -104,7 +95,7 @@ def _approval(seen: Observation) -> Hold | None:
     if rejected:
         said = "; ".join(f"{one.by}: {one.comment or 'no comment'}" for one in rejected)
         because = f"{rollout.phase.name} was rejected by {said}"
-        return _hold("approval", because, ReasonCode.APPROVAL, WhoCanAct.APPROVER)
+        return hold("approval", because, ReasonCode.APPROVAL, who=WhoCanAct.APPROVER)
     missing = rollout.phase.approvals - len(counting_approvals(seen))
     if missing <= 0:
         return None
@@ -115,7 +106,7 @@ def _approval(seen: Observation) -> Hold | None:
     lapsed = _lapsed(seen, rollout)
     if lapsed:
         because += f"; {lapsed}"
-    return _hold("approval", because, ReasonCode.APPROVAL, WhoCanAct.APPROVER)
+    return hold("approval", because, ReasonCode.APPROVAL, who=WhoCanAct.APPROVER)
 
 
 def _lapsed(seen: Observation, rollout: Rollout) -> str:
@@ -126,11 +117,3 @@ def _lapsed(seen: Observation, rollout: Rollout) -> str:
         if one.expires_at is not None and seen.now >= one.expires_at
     ]
     return "; ".join(void + old)
-
-
-def _hold(rule: str, because: str, reason: ReasonCode, who: WhoCanAct) -> Hold:
-    return Hold(
-        rule=rule,
-        because=because,
-        waiting_on=WaitingOn(reason=reason, detail=because, until=None, who_can_act=who),
-    )

@@ -128,14 +128,20 @@ def an_observation(
     placements: Sequence[Seen] | None = None,
     evidence: Evidence | None = None,
     alarms: Sequence[Alarm] = (),
+    **said: Any,
 ) -> Observation:
-    """Return what is seen of *rollout* at *now*: all as wanted and proven, unless said otherwise."""
+    """
+    Return what is seen of *rollout* at *now*: all as wanted and proven, unless said otherwise.
+
+    *said* are other fields of the observation: stop orders, gates, the calendar.
+    """
     return Observation(
         now=now,
         rollout=rollout,
         placements=all_as_wanted(rollout) if placements is None else tuple(placements),
         evidence=evidence_of(rollout, at=now) if evidence is None else evidence,
         alarms=tuple(alarms),
+        **said,
     )
 
 
