@@ -72,9 +72,13 @@ class Team:
         return self._seen(f"/v1/rollouts/{name}?observe=true")
 
     def rollouts(self) -> list[tuple[str, str, int]]:
-        """Return every rollout with its state and revision: what a refusal must not change."""
+        """
+        Return every rollout with its state and revision: what a refusal must not change.
+
+        A quarantine ends whenever its time comes; the revision that its end adds isn't counted.
+        """
         found = self._seen("/v1/rollouts")["rollouts"]
-        return [(one["id"], one["state"], one["revision"]) for one in found]
+        return [(one["id"], one["state"], one["revision"] - one["settled"]) for one in found]
 
     def _seen(self, path: str) -> dict[str, Any]:
         headers = {"authorization": f"Bearer {self.server.token}"}
