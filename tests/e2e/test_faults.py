@@ -34,6 +34,8 @@ WITHOUT_ORDERS = "".join(
     line for line in WITH_ORDERS.splitlines(keepends=True) if "orders" not in line
 )
 """Nobody named what users come for: only the proxy's counts tell."""
+BAKED_LONG = WITH_ORDERS.replace("bake: 4s", "bake: 20s")
+"""A fault that shows 8 s after a process began is met in the first bake, however soon all else is proven."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,8 @@ async def test_a_harmful_version_is_put_back_for_the_right_reason(
     break_candidate(shop.site.faults, version, fault, **parameters)
     began = datetime.now(UTC)
 
-    rollout_id = await shop.site.start(shop.server, version, WITH_ORDERS)
+    document = BAKED_LONG if fault is Fault.CRASH_LATER else WITH_ORDERS
+    rollout_id = await shop.site.start(shop.server, version, document)
     ended = await shop.comes_to(rollout_id, *FINAL)
     heal(shop.site.faults)
 
