@@ -25,8 +25,9 @@ STATES: Final = {
     State.COMPLETED: "the candidate is the new baseline; the old version stays warm for a while",
     State.ROLLED_BACK: "everything was seen to serve what it served before",
     State.ROLLED_FORWARD: "not reached by this version",
-    State.SUPERSEDED: "not reached by this version",
-    State.ABANDONED: "given up by a person while halted; nobody is exposed",
+    State.SUPERSEDED: "a newer change took its place in the queue, or what it would bring is served"
+    " already",
+    State.ABANDONED: "given up by a person while halted or queued; nobody is exposed",
 }
 
 REASONS: Final = {

@@ -54,7 +54,7 @@ def start(
         body = {**asked.body(), "plan_hash": asked.plan_hash}
         started = client.post("/v1/rollouts", Rollout, body)
         if watch:
-            session.printer.note(f"rollout {started.id} started: {_what(started)}")
+            session.printer.note(f"rollout {started.id} {_how(started)}: {_what(started)}")
             return Watching(session, client, started.id, until).follow()
         session.printer.show(
             started, text=lambda: _started(started, client.url), names=[started.id]
@@ -94,9 +94,13 @@ def _whole_hash(client: Client, asked: Proposed, beginning: str) -> str:
     return now
 
 
+def _how(rollout: Rollout) -> str:
+    return "queued" if rollout.state == "planned" else "started"
+
+
 def _started(rollout: Rollout, url: str) -> list[Text | str]:
     lines: list[Text | str] = [
-        f"rollout {rollout.id} started: {_what(rollout)}",
+        f"rollout {rollout.id} {_how(rollout)}: {_what(rollout)}",
         f"  now     {rollout.waiting_on.detail}",
     ]
     if rollout.is_install:

@@ -52,6 +52,7 @@ from tidegate.domain.plan.model import (
     Plan,
     Recovery,
     ServiceSpec,
+    Supersede,
 )
 from tidegate.domain.quantities import (
     ComponentName,
@@ -212,6 +213,7 @@ def _plan(
         quarantine=written.quarantine or clocks.quarantine or max(last_bake, SHORTEST_QUARANTINE),
         warm_up=clocks.warm_up if warm_up is None else warm_up,
         stagger=clocks.stagger if written.stagger is None else written.stagger,
+        supersede=Supersede(written.supersede),
         alerts=resolve_alerts(file.health.alerts if file.health else None),
         health=resolve_model(_written_model(file), file.service, watched),
     )

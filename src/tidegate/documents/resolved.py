@@ -50,6 +50,7 @@ from tidegate.domain.plan.model import (
     ServiceSpec,
     SignalKind,
     SignalSpec,
+    Supersede,
     TargetSpec,
     Tolerance,
     ToleranceUnit,
@@ -189,6 +190,7 @@ class _Plan(Written):
     phases: Annotated[list[_Phase], Field(max_length=10_000)]
     warm_up: _Duration = timedelta(0)
     stagger: _Duration = timedelta(0)
+    supersede: Literal["queue", "replace", "bundle"] = "queue"
     alerts: Alerts | None = None
     health: Annotated[list[_Node], Field(max_length=10_000)] = Field(default_factory=list)
 
@@ -331,6 +333,7 @@ def _plan(plan: _Plan, service: ServiceName) -> Plan:
         quarantine=plan.quarantine,
         warm_up=plan.warm_up,
         stagger=plan.stagger,
+        supersede=Supersede(plan.supersede),
         alerts=resolve_alerts(plan.alerts),
         health=_health_model(plan.health),
     )
@@ -425,6 +428,7 @@ def _plan_document(plan: Plan) -> dict[str, Any]:
         "phases": [_phase_document(phase) for phase in plan.phases],
         **({"warm_up": format_duration(plan.warm_up)} if plan.warm_up else {}),
         **({"stagger": format_duration(plan.stagger)} if plan.stagger else {}),
+        **({"supersede": plan.supersede.value} if plan.supersede is not Supersede.QUEUE else {}),
         **alerts_document(plan.alerts),
         **_health_document(plan.health),
     }

@@ -338,6 +338,9 @@ class WrittenPlan(Written):
         default=None,
         description="Time between rises of services that need one another. Default 10m, in a lab 0s.",
     )
+    supersede: Literal["queue", "replace", "bundle"] = Field(
+        default="queue", description="What it does to earlier changes that still move its targets."
+    )
 
 
 TargetEntry = Annotated[

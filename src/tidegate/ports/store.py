@@ -180,6 +180,27 @@ class Transaction(Protocol):
         """
         ...
 
+    def queue_rollout(self, rollout: Rollout) -> None:
+        """Add a new rollout that waits for its turn: it has no claim on its targets yet."""
+        ...
+
+    def claim_targets(self, rollout: Rollout) -> None:
+        """
+        Claim the targets of a queued *rollout*, whose turn has come, for it.
+
+        Raises:
+            ActiveRolloutError: the service already has an active rollout on one of the targets.
+        """
+        ...
+
+    def holders(self, service: ServiceName, targets: Sequence[TargetName]) -> Sequence[RolloutId]:
+        """Return the rollouts of *service* that have a claim on one of *targets*, by id."""
+        ...
+
+    def queued(self, service: ServiceName) -> Sequence[Rollout]:
+        """Return the rollouts of *service* that haven't begun and can be read, oldest first."""
+        ...
+
     def save_rollout(self, rollout: Rollout) -> Rollout:
         """
         Save *rollout* over the stored one of the same revision; return it with the next revision.
@@ -207,7 +228,7 @@ class Transaction(Protocol):
         ...
 
     def active_rollout(self, service: ServiceName) -> Rollout | None:
-        """Return the service's newest rollout that isn't over, if any."""
+        """Return the service's newest rollout that has begun and isn't over, else its newest queued one."""
         ...
 
     def unfinished(self) -> Sequence[RolloutId]:

@@ -94,16 +94,43 @@ class MemoryTransaction:
 
     def add_rollout(self, rollout: Rollout) -> None:
         """Add a new rollout and claim its targets; see the port."""
+        self._refuse_known(rollout)
+        if not rollout.is_final:
+            self.claim_targets(rollout)
+        self.queue_rollout(rollout)
+
+    def queue_rollout(self, rollout: Rollout) -> None:
+        """Add a new rollout without a claim on its targets; see the port."""
+        self._refuse_known(rollout)
+        self._put(self._kept.rollouts, rollout.id, rollout)
+
+    def _refuse_known(self, rollout: Rollout) -> None:
         if rollout.id in self._kept.rollouts:
             raise already_there(rollout.id)
-        targets = sorted(targets_of(rollout)) if not rollout.is_final else []
+
+    def claim_targets(self, rollout: Rollout) -> None:
+        """Claim the targets of a queued rollout for it; see the port."""
+        targets = sorted(targets_of(rollout))
         for target in targets:
             holder = self._kept.claims.get((rollout.service, target))
             if holder is not None:
                 raise target_taken(rollout.service, target, holder=holder)
-        self._put(self._kept.rollouts, rollout.id, rollout)
         for target in targets:
             self._put(self._kept.claims, (rollout.service, target), rollout.id)
+
+    def holders(self, service: ServiceName, targets: Sequence[TargetName]) -> Sequence[RolloutId]:
+        """Return the rollouts that have a claim on one of *targets*, by id."""
+        claims = self._kept.claims
+        return sorted({claims[service, one] for one in targets if (service, one) in claims})
+
+    def queued(self, service: ServiceName) -> Sequence[Rollout]:
+        """Return the rollouts of *service* that haven't begun, oldest first."""
+        waiting = [
+            rollout
+            for rollout in self._kept.rollouts.values()
+            if rollout.service == service and rollout.state is State.PLANNED
+        ]
+        return sorted(waiting, key=_age)
 
     def save_rollout(self, rollout: Rollout) -> Rollout:
         """Save *rollout* over the stored one of the same revision; see the port."""
@@ -145,13 +172,14 @@ class MemoryTransaction:
         return sorted(found)[:MOST_SUGGESTED]
 
     def active_rollout(self, service: ServiceName) -> Rollout | None:
-        """Return the service's newest rollout that isn't over, if any."""
+        """Return the service's newest rollout that has begun and isn't over, else a queued one."""
         active = [
             rollout
             for rollout in self._kept.rollouts.values()
             if rollout.service == service and not rollout.is_final
         ]
-        return max(active, key=_age, default=None)
+        begun = [rollout for rollout in active if rollout.state is not State.PLANNED]
+        return max(begun or active, key=_age, default=None)
 
     def unfinished(self) -> Sequence[RolloutId]:
         """Return every rollout that isn't final, or is completed and not settled yet."""

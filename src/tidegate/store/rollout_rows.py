@@ -52,9 +52,22 @@ _NEWEST_OF_ALL = _NEWEST.limit(bindparam("limit"))
 _NEWEST_OF_SERVICE = _NEWEST.where(rollouts.c.service == bindparam("service")).limit(
     bindparam("limit")
 )
-_ACTIVE_OF_SERVICE = _NEWEST.where(
-    rollouts.c.service == bindparam("service"), rollouts.c.state.in_(_ACTIVE)
-).limit(1)
+_ACTIVE_OF_SERVICE = (
+    select(rollouts)
+    .where(rollouts.c.service == bindparam("service"), rollouts.c.state.in_(_ACTIVE))
+    # What moves something comes before what waits for its turn: a halt by name must stop that.
+    .order_by(
+        case((rollouts.c.state == State.PLANNED, 1), else_=0),
+        rollouts.c.created_at.desc(),
+        rollouts.c.id.desc(),
+    )
+    .limit(1)
+)
+_QUEUED = (
+    select(rollouts)
+    .where(rollouts.c.service == bindparam("service"), rollouts.c.state == State.PLANNED)
+    .order_by(rollouts.c.created_at, rollouts.c.id)
+)
 _BEGINNING_WITH = (
     select(rollouts.c.id)
     # The bounds use the index; LIKE would not mind upper and lower case in SQLite.
@@ -81,15 +94,15 @@ _WATCHED = (
     .order_by(rollouts.c.created_at, rollouts.c.id)
 )
 
-_HOLDER = (
+_CLAIMED = (
     select(claims.c.target, claims.c.rollout_id)
     .where(
         claims.c.service == bindparam("service"),
         claims.c.target.in_(bindparam("targets", expanding=True)),
     )
     .order_by(claims.c.target)
-    .limit(1)
 )
+_HOLDER = _CLAIMED.limit(1)
 _CLAIM = insert(claims)
 _GIVE_UP_CLAIMS = delete(claims).where(claims.c.rollout_id == bindparam("of_id"))
 
@@ -118,10 +131,17 @@ class RolloutRows(Rows):
 
     def add_rollout(self, rollout: Rollout) -> None:
         """Add a new rollout and claim its targets; see the port."""
-        if self._read(_HELD, id=rollout.id).first() is not None:
-            raise already_there(rollout.id)
+        self._refuse_known(rollout)
         targets = targets_of(rollout) if not rollout.is_final else []
+        # Before anything is written: whoever catches the refusal may still commit.
         self._refuse_taken(rollout.service, targets)
+        self.queue_rollout(rollout)
+        if targets:
+            self._claim(rollout, targets)
+
+    def queue_rollout(self, rollout: Rollout) -> None:
+        """Add a new rollout without a claim on its targets; see the port."""
+        self._refuse_known(rollout)
         digest, text = plan_text(rollout.plan)
         if self._read(_PLAN, digest=digest).first() is None:
             self._write(_ADD_PLAN, {"digest": digest, "record": text})
@@ -136,8 +156,21 @@ class RolloutRows(Rows):
                 **_columns(rollout),
             },
         )
-        if targets:
-            self._claim(rollout, targets)
+
+    def claim_targets(self, rollout: Rollout) -> None:
+        """Claim the targets of a queued rollout for it; see the port."""
+        targets = targets_of(rollout)
+        self._refuse_taken(rollout.service, targets)
+        self._claim(rollout, targets)
+
+    def holders(self, service: ServiceName, targets: Sequence[TargetName]) -> Sequence[RolloutId]:
+        """Return the rollouts that have a claim on one of *targets*, by id."""
+        claimed = self._read(_CLAIMED, service=service, targets=list(targets))
+        return sorted({RolloutId(row.rollout_id) for row in claimed})
+
+    def queued(self, service: ServiceName) -> Sequence[Rollout]:
+        """Return the rollouts of *service* that haven't begun and can be read, oldest first."""
+        return self._readable(self._read(_QUEUED, service=service).all())
 
     def save_rollout(self, rollout: Rollout) -> Rollout:
         """Save *rollout* over the stored one of the same revision; see the port."""
@@ -178,7 +211,7 @@ class RolloutRows(Rows):
         return [RolloutId(row.id) for row in found]
 
     def active_rollout(self, service: ServiceName) -> Rollout | None:
-        """Return the service's newest rollout that isn't over, if any."""
+        """Return the service's newest rollout that has begun and isn't over, else a queued one."""
         row = self._read(_ACTIVE_OF_SERVICE, service=service).first()
         return None if row is None else self._parsed(row)
 
@@ -202,6 +235,10 @@ class RolloutRows(Rows):
             first = {"service": service, "target": target, "generation": issued}
             self._write(_FIRST_GENERATION, first)
         return Generation(issued)
+
+    def _refuse_known(self, rollout: Rollout) -> None:
+        if self._read(_HELD, id=rollout.id).first() is not None:
+            raise already_there(rollout.id)
 
     def _refuse_taken(self, service: ServiceName, targets: Sequence[TargetName]) -> None:
         taken = self._read(_HOLDER, service=service, targets=targets).first()

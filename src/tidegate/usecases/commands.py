@@ -13,6 +13,7 @@ from tidegate.domain.rollout.model import Rollout
 from tidegate.errors import InvalidRequestError, NotFoundError, StateMovedError
 from tidegate.ports.store import Transaction
 from tidegate.usecases.outside import Outside
+from tidegate.usecases.queue import wake_queue
 from tidegate.usecases.record import record_command
 
 TRIES = 20
@@ -110,5 +111,7 @@ def change_rollout(
                 raise
         else:
             outside.wake(rollout_id)
+            if saved.is_final and not before.is_final:
+                wake_queue(outside, saved)
             return saved
     raise AssertionError("the loop returns or raises")

@@ -49,6 +49,8 @@ async def halt_rollout(
         if rollout.is_final or rollout.is_return:
             return rollout
         try:
+            if rollout.state is State.PLANNED:
+                return _leave_queue(outside, rollout, actor=actor, reason=reason, cause=cause)
             return await _halt_once(outside, rollout, actor=actor, reason=reason, cause=cause)
         except OvertakenError:
             # A step recorded a rise meanwhile: the stop has to come after it.
@@ -57,6 +59,35 @@ async def halt_rollout(
         f"rollout {rollout_id} was moved every time it was about to be halted",
         hint="nobody is exposed at this moment: halt it again",
     )
+
+
+def _leave_queue(
+    outside: Outside, rollout: Rollout, *, actor: str, reason: str, cause: HaltCause
+) -> Rollout:
+    """
+    Take a queued rollout out of the queue: its targets are another's, so nothing is withdrawn there.
+
+    An alarm leaves it: as a level it is asked again when its turn comes.
+    """
+    if cause is not HaltCause.PERSON:
+        return rollout
+    now = outside.clock.now()
+
+    def left(_: Transaction, before: Rollout) -> Rollout:
+        if before.state is not State.PLANNED:
+            raise OvertakenError(before.id)
+        return replace(
+            before.moved(Event.HALTED_BY_PERSON, at=now),
+            halt=Halt(cause=cause, because=reason or "no reason given", by=actor, at=now),
+            waiting_on=WaitingOn(
+                reason=ReasonCode.NOTHING,
+                detail="it was taken out of the queue",
+                until=None,
+                who_can_act=WhoCanAct.NOBODY,
+            ),
+        )
+
+    return change_rollout(outside, rollout.id, left, actor=actor, verb="halt", reason=reason)
 
 
 async def _halt_once(

@@ -24,8 +24,8 @@ from tidegate.usecases.outside import Outside
 
 
 def placements_of_interest(rollout: Rollout) -> tuple[Placement, ...]:
-    """Return the placements that this rollout has touched or is about to."""
-    if rollout.is_return or rollout.state is State.COMPLETED:
+    """Return the placements that this rollout has touched or is about to; of a queued one all."""
+    if rollout.is_return or rollout.state in (State.COMPLETED, State.PLANNED):
         return rollout.plan.placements()
     return tuple(rollout.plan.exposure_within(rollout.phase_index))
 

@@ -45,6 +45,11 @@ async def roll_back(outside: Outside, rollout_id: RolloutId, *, actor: str, reas
             return _return_from(outside, rollout, actor=actor, reason=reason)
         if rollout.is_return:
             return rollout
+        if rollout.state is State.PLANNED:
+            raise RefusedError(
+                f"rollout {rollout.id} waits in the queue: nothing of it is served",
+                hint=f"take it out of the queue: tidegate halt {rollout.id}",
+            )
         try:
             return await _recover_once(outside, rollout, actor=actor, reason=reason)
         except OvertakenError:

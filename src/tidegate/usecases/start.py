@@ -19,6 +19,7 @@ from tidegate.domain.plan.model import (
     Phase,
     Plan,
     ServiceSpec,
+    Supersede,
 )
 from tidegate.domain.quantities import (
     NO_EXPOSURE,
@@ -32,12 +33,14 @@ from tidegate.domain.quantities import (
 )
 from tidegate.domain.rollout.machine import Event, State
 from tidegate.domain.rollout.model import ReasonCode, Rollout, WaitingOn, WhoCanAct
-from tidegate.errors import InvalidRequestError, RefusedError
+from tidegate.errors import ActiveRolloutError, InvalidRequestError, RefusedError
 from tidegate.ports.component import Applied
 from tidegate.ports.store import ServiceRecord, Transaction
 from tidegate.usecases.forecast_findings import refuse_unprovable
 from tidegate.usecases.new_signals import begin_in_shadow, with_shadows
 from tidegate.usecases.outside import Outside
+from tidegate.usecases.quarantine import end_quarantines
+from tidegate.usecases.queue import bundled_versions, in_the_way, supersede_queued, targets_of
 from tidegate.usecases.record import note_command
 from tidegate.usecases.withdraw import issue, with_generations
 
@@ -131,9 +134,10 @@ async def start_rollout(
     Raises:
         RefusedError: as `propose`; *expected_plan_hash* isn't the hash any more; or a gate can't be
             proven with the traffic that is known.
-        ActiveRolloutError: the service has an active rollout on one of the targets.
+        ActiveRolloutError: a first deployment is under way on one of the targets. Behind any other
+            rollout the new one is queued.
     """
-    proposal = await propose(outside, resolved, versions)
+    proposal = await propose(outside, resolved, _bundled(outside, resolved, versions))
     if expected_plan_hash is not None and expected_plan_hash != proposal.plan_hash:
         raise RefusedError(
             f"the plan is {proposal.plan_hash} now, not {expected_plan_hash}",
@@ -150,22 +154,73 @@ async def start_rollout(
                 updated_at=now,
             )
         )
-        _end_quarantines(transaction, proposal)
         planned = new_rollout(
             proposal, rollout_id=_new_id(transaction, proposal, now), actor=actor, now=now
         )
-        # A generation of its own on every target: stops that earlier rollouts left lie below it,
-        # and one that is made from now on, with or without the store, lies above.
-        issued = issue(transaction, planned, planned.plan.placements())
-        planned = replace(planned, generations=with_generations(planned, issued))
-        waiting = replace(
-            planned.moved(Event.STARTED, at=now), generations=_fenced(transaction, proposal)
-        )
-        transaction.add_rollout(waiting)
         reason = ", ".join(f"{c.component}={c.to.name}" for c in proposal.change.components)
-        note_command(transaction, planned, waiting, actor=actor, verb="start", reason=reason)
-    outside.wake(waiting.id)
+        before = in_the_way(transaction, planned.service, targets_of(planned))
+        if before:
+            started = _queue(transaction, planned, proposal, before, actor=actor)
+        else:
+            started = _begin(transaction, planned, proposal)
+        note_command(transaction, planned, started, actor=actor, verb="start", reason=reason)
+    outside.wake(started.id)
+    return started
+
+
+def _bundled(
+    outside: Outside, resolved: ResolvedService, versions: Mapping[str, str]
+) -> Mapping[str, str]:
+    """Return *versions*, with those of what they are to be joined with."""
+    if resolved.spec.plan.supersede is not Supersede.BUNDLE or not versions:
+        return versions
+    with outside.store.begin(read_only=True) as transaction:
+        return bundled_versions(transaction, resolved.spec.name, dict(versions))
+
+
+def _begin(transaction: Transaction, planned: Rollout, proposal: Proposal) -> Rollout:
+    """Add *planned* with its targets; it waits for its first phase."""
+    end_quarantines(transaction, planned.service, planned.plan)
+    # A generation of its own on every target: stops that earlier rollouts left lie below it,
+    # and one that is made from now on, with or without the store, lies above.
+    issued = issue(transaction, planned, planned.plan.placements())
+    planned = replace(planned, generations=with_generations(planned, issued))
+    waiting = replace(
+        planned.moved(Event.STARTED, at=planned.created_at),
+        generations=_fenced(transaction, proposal),
+    )
+    transaction.add_rollout(waiting)
     return waiting
+
+
+def _queue(
+    transaction: Transaction,
+    planned: Rollout,
+    proposal: Proposal,
+    before: Sequence[RolloutId],
+    *,
+    actor: str,
+) -> Rollout:
+    """Add *planned* behind the rollouts *before*; by its plan, in the place of those that wait."""
+    if proposal.is_install:
+        raise ActiveRolloutError(
+            f"rollout {before[0]} deploys {planned.service} for the first time",
+            hint="wait until it's over: before that there is no baseline to compare with",
+        )
+    queued = replace(planned, waiting_on=_its_turn(before))
+    transaction.queue_rollout(queued)
+    if planned.plan.supersede is not Supersede.QUEUE:
+        supersede_queued(transaction, queued, actor=actor, now=planned.created_at)
+    return queued
+
+
+def _its_turn(before: Sequence[RolloutId]) -> WaitingOn:
+    return WaitingOn(
+        reason=ReasonCode.QUEUE,
+        detail=f"it waits for rollout {', '.join(before)}",
+        until=None,
+        who_can_act=WhoCanAct.NOBODY,
+    )
 
 
 def new_rollout(proposal: Proposal, *, rollout_id: RolloutId, actor: str, now: datetime) -> Rollout:
@@ -304,19 +359,6 @@ def _install_plan(plan: Plan) -> Plan:
     return replace(plan, name=INSTALL_PLAN, phases=(phase,))
 
 
-def _end_quarantines(transaction: Transaction, proposal: Proposal) -> None:
-    """
-    A new rollout ends the quarantine of the one before: its version doesn't become last known good.
-
-    What it served stays served; the way back of the new rollout leads to it.
-    """
-    moved = set(proposal.plan.placements())
-    for earlier in transaction.rollouts(service=proposal.spec.name):
-        unsettled = earlier.state is State.COMPLETED and not earlier.settled
-        if unsettled and moved & set(earlier.plan.placements()):
-            transaction.save_rollout(replace(earlier, settled=True))
-
-
 def _new_id(transaction: Transaction, proposal: Proposal, now: datetime) -> RolloutId:
     """Return a short id: what is being rolled out and when, hashed; longer only when it's taken."""
     text = f"{proposal.spec.name} {proposal.plan_hash} {now.isoformat()}"
@@ -325,8 +367,3 @@ def _new_id(transaction: Transaction, proposal: Proposal, now: datetime) -> Roll
     while transaction.rollouts_with_prefix(digest[:length]):
         length += 1
     return RolloutId(digest[:length])
-
-
-def targets_of(rollout: Rollout) -> Sequence[str]:
-    """Return the targets that *rollout* moves, in order."""
-    return tuple(dict.fromkeys(place.target for place in rollout.plan.placements()))

@@ -29,13 +29,15 @@ from tidegate.domain.rollout.model import (
     WhoCanAct,
 )
 from tidegate.domain.rollout.stagger import Neighbour
-from tidegate.errors import StaleGenerationError, TidegateError
+from tidegate.errors import StaleGenerationError, StateMovedError, TidegateError
 from tidegate.ports.runner import Turn
 from tidegate.ports.store import LastKnownGood, StoredEvidence, Transaction
 from tidegate.usecases.alarms import alarms_for
 from tidegate.usecases.governance import governance_of, still_allowed
+from tidegate.usecases.make_way import make_way
 from tidegate.usecases.observe import observe
 from tidegate.usecases.outside import Outside, assignment
+from tidegate.usecases.queue import dropped_from_queue, queued_behind, take_turn, wake_queue
 from tidegate.usecases.record import ENGINE, record_decision
 from tidegate.usecases.watch_blame import neighbour
 from tidegate.usecases.withdraw import issue, with_generations, withdraw
@@ -114,6 +116,10 @@ async def step(outside: Outside, rollout_id: RolloutId) -> Turn:
     )
     decision = decide(seen)
     after = await _carry_out(_Scene(outside=outside, seen=seen, decision=decision))
+    if seen.queued is not None:
+        await make_way(outside, after, seen.queued)
+    if after.is_final and not rollout.is_final:
+        wake_queue(outside, after)
     return turn(after, seen.now)
 
 
@@ -154,7 +160,9 @@ async def _carry_out(scene: _Scene) -> Rollout:
     decision = scene.decision
     match decision:
         case rules.Begin():
-            return _record(scene, scene.rollout.moved(Event.STARTED, at=scene.now))
+            return _take_turn(scene)
+        case rules.Drop():
+            return _record(scene, dropped_from_queue(scene.rollout, decision.because, scene.now))
         case rules.Hold():
             return _keep_waiting(scene, decision.waiting_on)
         case rules.Rehearse():
@@ -212,6 +220,17 @@ async def _carry_out(scene: _Scene) -> Rollout:
 def _record(scene: _Scene, after: Rollout) -> Rollout:
     with scene.outside.store.begin() as transaction:
         return record_decision(transaction, scene.seen, scene.decision, after)
+
+
+def _take_turn(scene: _Scene) -> Rollout:
+    with scene.outside.store.begin() as transaction:
+        if queued_behind(transaction, scene.rollout) is not None:
+            raise StateMovedError(
+                f"rollout {scene.rollout.id} isn't the next in the queue any more",
+                hint="it waits for its turn",
+            )
+        begun = take_turn(transaction, scene.seen)
+        return record_decision(transaction, scene.seen, scene.decision, begun)
 
 
 def _keep_waiting(scene: _Scene, waiting_on: WaitingOn) -> Rollout:

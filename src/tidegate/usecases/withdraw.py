@@ -23,7 +23,7 @@ class OvertakenError(Exception):
     A rise was recorded after the generations of a withdrawal were issued: withdraw again, then record.
 
     Raised and handled inside a command. Recorded all the same, the stop would lie below that rise,
-    which could still be on its way to a target.
+    which could still be on its way to a target. The same goes for a rollout that left its queue.
     """
 
 

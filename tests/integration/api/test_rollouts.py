@@ -60,17 +60,31 @@ async def test_start_takes_a_known_service_by_name(
     assert answer.status_code == 201
 
 
-async def test_two_active_rollouts_of_a_service_are_refused(
+async def test_a_start_during_a_first_deployment_is_refused(
     client: httpx.AsyncClient, world: MemoryWorld
 ) -> None:
-    """The second start on the same target is refused with the reason."""
-    await world.installed()
-    await client.post("/v1/rollouts", json=start_body("1.1.0"))
+    """There is no baseline yet that the second could be compared with."""
+    await client.post("/v1/rollouts", json=start_body("1.0.0"))
 
     answer = await client.post("/v1/rollouts", json=start_body("1.2.0"))
 
     assert answer.status_code == 409
     assert answer.json()["code"] == "rollout.already_active"
+
+
+async def test_a_second_rollout_of_a_service_is_queued(
+    client: httpx.AsyncClient, world: MemoryWorld
+) -> None:
+    """The second start on the same target is accepted and says what it waits for."""
+    await world.installed()
+    first = await client.post("/v1/rollouts", json=start_body("1.1.0"))
+
+    answer = await client.post("/v1/rollouts", json=start_body("1.2.0"))
+
+    assert answer.status_code == 201
+    assert answer.json()["state"] == "planned"
+    assert answer.json()["waiting_on"]["reason_code"] == "queue"
+    assert first.json()["id"] in answer.json()["waiting_on"]["detail"]
 
 
 async def test_a_rollout_is_found_by_id_prefix_and_service(

@@ -192,13 +192,17 @@ def test_start_takes_the_named_service_and_not_the_file_that_lies_around(
     assert "is of other" in contradiction.err
 
 
-def test_a_second_active_rollout_is_refused_with_6(cli: Cli, server: Server, shop: Path) -> None:
-    """What the present state of the service refuses has its exit code."""
-    server.started()
+def test_a_start_behind_another_rollout_says_that_it_is_queued(
+    cli: Cli, server: Server, shop: Path
+) -> None:
+    """It isn't refused and doesn't look begun; what it waits for is named."""
+    first = server.started()
 
-    refused = cli("start", "--change", "code=1.2.0")
+    queued = cli("start", "--change", "code=1.2.0")
 
-    assert refused.code == 6
+    assert queued.code == 0
+    assert " queued: shop code 1.2.0" in queued.out
+    assert f"it waits for rollout {first.id}" in queued.out
 
 
 def test_changes_must_be_written_right(cli: Cli, server: Server, shop: Path) -> None:

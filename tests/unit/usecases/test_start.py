@@ -131,13 +131,13 @@ async def test_a_service_that_is_served_only_in_parts_is_refused():
         await propose(bench.outside, bench.resolved, {"code": NEW})
 
 
-async def test_a_second_rollout_of_the_same_target_is_refused(make_bench):
-    """One active rollout per service and target."""
-    bench = await make_bench()
+async def test_behind_a_first_deployment_nothing_is_queued():
+    """There is no baseline yet; the refusal records nothing."""
+    bench = Bench(a_quick_plan(placements=[CODE]))
     await bench.start()
     before = len(bench.ledger())
 
-    with pytest.raises(ActiveRolloutError):
+    with pytest.raises(ActiveRolloutError, match="for the first time"):
         await bench.start("1.2.0")
 
     assert len(bench.ledger()) == before

@@ -15,7 +15,7 @@ from tidegate.cli.text.rollout import (
 from tidegate.cli.text.times import TimeFormat, write_instant
 
 _MEANS = {
-    "planned": "It has not begun.",
+    "planned": "It has not begun and nothing of it is served; it begins when its turn comes.",
     "waiting": "Nothing rises before what it waits for has come.",
     "applying": "The targets were told and don't all serve it yet.",
     "baking": "It is watched; it goes on when time and evidence are enough.",
@@ -24,6 +24,7 @@ _MEANS = {
     "recovering": "Everything goes back to what was served before.",
     "completed": "Everyone is served the new version.",
     "rolled_back": "Everyone is served what was served before.",
+    "superseded": "A newer change took its place; nothing of it was served.",
     "abandoned": "It was given up; everyone is served what was served before.",
 }
 

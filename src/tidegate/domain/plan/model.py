@@ -261,6 +261,17 @@ class Recovery(StrEnum):
     """Withdrawn and left for a person."""
 
 
+class Supersede(StrEnum):
+    """What a new change does when an earlier one still moves a target of it."""
+
+    QUEUE = "queue"
+    """It waits until that is over."""
+    REPLACE = "replace"
+    """What waits is dropped, and what moves is rolled back; then it begins."""
+    BUNDLE = "bundle"
+    """It is joined with what waits into one change, the newer version of each component."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """
@@ -271,7 +282,8 @@ class Plan:
     target may take to serve what was asked. `quarantine` is how long the old version stays warm. In the
     first `warm_up` of a phase only gross harm counts and nothing is proven: caches are cold. Rollouts
     that touch the same things raise exposure at least `stagger` apart, so that they can be told apart.
-    `gates` must be green before exposure rises.
+    `gates` must be green before exposure rises. `supersede` is what it does to earlier changes that
+    still move its targets.
     """
 
     name: str
@@ -288,6 +300,7 @@ class Plan:
     alerts: AlertPolicy = AlertPolicy()
     health: HealthModel = HealthModel()
     gates: tuple[GateSpec, ...] = ()
+    supersede: Supersede = Supersede.QUEUE
 
     def exposure_within(self, phase_index: int) -> dict[Placement, Exposure]:
         """

@@ -28,6 +28,7 @@ from tidegate.domain.rollout.decisions import (
     Begin,
     Complete,
     Decision,
+    Drop,
     EnterPhase,
     HaltNow,
     Hold,
@@ -106,6 +107,20 @@ def decide(seen: Observation) -> Decision:
 def _decide_planned(seen: Observation) -> Decision:
     if seen.queued is not None:
         return hold("queue", seen.queued.because, ReasonCode.QUEUE)
+    ordered = stop_order_in_words(seen)
+    if ordered:
+        # It would begin only to be stopped, and one that withdraws would leave it to a person.
+        return hold("stop-order", ordered, ReasonCode.STOP_ORDER, who=WhoCanAct.OPERATOR)
+    for here in seen.placements:
+        # What it is compared with, and goes back to, is what is served when it begins.
+        if here.serving is None:
+            missing = here.why_not or f"nothing is served at {here.placement}"
+            return hold("queue", missing, ReasonCode.QUEUE, who=WhoCanAct.OPERATOR)
+    if seen.placements and all(
+        here.serving == seen.rollout.change.version_of(here.placement.component)
+        for here in seen.placements
+    ):
+        return Drop(rule="queue", because="everything that it would bring is served already")
     return Begin(rule="queue", because="nothing else moves its targets")
 
 

@@ -85,6 +85,15 @@ class Begin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Drop:
+    """A queued rollout has become needless: it ends without having moved anything."""
+
+    rule: str
+    because: str
+    action: Literal["drop"] = "drop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
     """Change nothing; say what is waited for."""
 
@@ -243,6 +252,7 @@ class Settle:
 
 Decision = (
     Begin
+    | Drop
     | Hold
     | Rehearse
     | EnterPhase

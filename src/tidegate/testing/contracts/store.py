@@ -32,6 +32,7 @@ from tidegate.testing.contracts.store_ledger import (
 from tidegate.testing.contracts.store_rollouts import (
     ClaimPromises,
     GenerationPromises,
+    QueuePromises,
     RolloutPromises,
 )
 
@@ -294,6 +295,7 @@ class ServicePromises:
 class StoreContract(
     RolloutPromises,
     ClaimPromises,
+    QueuePromises,
     GenerationPromises,
     LedgerPromises,
     OutboxPromises,

@@ -327,6 +327,72 @@ class ClaimPromises:
             transaction.add_rollout(a_rollout("another"))
 
 
+class QueuePromises:
+    """Tests about rollouts that wait for their turn."""
+
+    def test_a_queued_rollout_claims_nothing(self, store: Store) -> None:
+        """It stands beside the one that has its targets, and beside others like it."""
+        add(store, a_rollout("moving", state=State.BAKING))
+
+        with store.begin() as transaction:
+            transaction.queue_rollout(a_rollout("next"))
+            transaction.queue_rollout(a_rollout("last", at=START + timedelta(hours=1)))
+
+        with store.begin() as transaction:
+            assert [one.id for one in transaction.queued(SHOP)] == ["next", "last"]
+            assert transaction.holders(SHOP, [TargetName("eu")]) == ["moving"]
+            assert transaction.queued(ServiceName("other")) == []
+
+    def test_only_those_that_have_not_begun_are_queued(self, store: Store) -> None:
+        """Whatever has begun or is over has left the queue."""
+        for state in State:
+            add(store, a_rollout(f"{state}", targets=(f"target-{state}",), state=state))
+
+        with store.begin() as transaction:
+            assert [one.id for one in transaction.queued(SHOP)] == ["planned"]
+
+    def test_a_turn_is_taken_once_the_targets_are_free(self, store: Store) -> None:
+        """Claiming is refused before, and afterwards keeps others out."""
+        moving, queued = a_rollout("moving", state=State.BAKING), a_rollout("next")
+        add(store, moving)
+        with store.begin() as transaction:
+            transaction.queue_rollout(queued)
+        with store.begin() as transaction, pytest.raises(ActiveRolloutError, match="'moving'"):
+            transaction.claim_targets(queued)
+
+        save(store, replace(moving, state=State.COMPLETED))
+        with store.begin() as transaction:
+            transaction.claim_targets(queued)
+
+        with store.begin() as transaction, pytest.raises(ActiveRolloutError, match="'next'"):
+            transaction.add_rollout(a_rollout("another"))
+
+    def test_only_holders_of_the_named_targets_are_told(self, store: Store) -> None:
+        """Each once, whatever it holds."""
+        add(store, a_rollout("west", targets=("us", "ca")), a_rollout("east", targets=("eu",)))
+        add(store, a_rollout("mail", service="mail", targets=("ap",)))
+
+        with store.begin() as transaction:
+            names = [TargetName(name) for name in ("us", "ca", "ap")]
+            assert transaction.holders(SHOP, names) == ["west"]
+            assert transaction.holders(SHOP, []) == []
+
+    def test_what_moves_is_told_before_what_waits(self, store: Store) -> None:
+        """Whoever halts a service by its name means what moves, though something newer is queued."""
+        moving = a_rollout("moving", state=State.BAKING)
+        queued = a_rollout("next", at=START + timedelta(hours=1))
+        add(store, moving)
+        with store.begin() as transaction:
+            transaction.queue_rollout(queued)
+
+        with store.begin() as transaction:
+            assert transaction.active_rollout(SHOP) == moving
+
+        save(store, replace(moving, state=State.ROLLED_BACK))
+        with store.begin() as transaction:
+            assert transaction.active_rollout(SHOP) == queued
+
+
 class GenerationPromises:
     """Tests about fencing."""
 
