@@ -15,6 +15,7 @@ from tidegate.api.routes.alarms import router as alarms
 from tidegate.api.routes.commands import router as commands
 from tidegate.api.routes.decisions import router as decisions
 from tidegate.api.routes.events import router as events
+from tidegate.api.routes.freezes import router as freezes
 from tidegate.api.routes.health import API_VERSION
 from tidegate.api.routes.health import router as health
 from tidegate.api.routes.otlp import router as otlp
@@ -74,6 +75,7 @@ def _routed() -> FastAPI:
         commands,
         alarms,
         stops,
+        freezes,
         events,
         services,
         service_health,

@@ -65,7 +65,9 @@ def still_allowed(transaction: Transaction, seen: Observation) -> None:
     now_said = governance_of(transaction, rollout, seen.now)
     before = (seen.stop_orders, seen.void_approvals, seen.debts, seen.gates)
     after = (now_said.stop_orders, now_said.void_approvals, now_said.debts, now_said.gates)
-    if before != after:
+    # Only whether it is open: the words and the end of what closes it may change meanwhile.
+    was_open, is_open = seen.calendar.is_open, now_said.calendar.is_open
+    if before != after or was_open != is_open:
         raise StateMovedError(
             f"what is said about rollout {rollout.id} changed while its rise was decided",
             hint="it is looked at again at once",

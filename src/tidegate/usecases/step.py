@@ -236,7 +236,11 @@ def _take_turn(scene: _Scene) -> Rollout:
 def _keep_waiting(scene: _Scene, waiting_on: WaitingOn) -> Rollout:
     """Record a wait once, when its reason begins; the words around it change with every look."""
     before = scene.rollout.waiting_on
-    if (before.reason, before.who_can_act) == (waiting_on.reason, waiting_on.who_can_act):
+    same = (before.reason, before.who_can_act) == (waiting_on.reason, waiting_on.who_can_act)
+    if waiting_on.reason is ReasonCode.WINDOW:
+        # Here they change only with the calendar itself: a freeze that came, or went, tells another time.
+        same = before == waiting_on
+    if same:
         return replace(scene.rollout, waiting_on=waiting_on)
     return _record(scene, scene.rollout.waiting(waiting_on))
 
