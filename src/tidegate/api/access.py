@@ -6,8 +6,9 @@ bound to the route and not to a path's spelling, and runs before the body is par
 
 Rule 2: the permission is written into OpenAPI as `x-permission`, so that it can be reviewed and tested.
 
-For now there is one token, which holds every permission. Names of people come from the holder of the
-token (`Tidegate-Actor`): they are a record of what was said, and prove nothing.
+Two kinds of token are known. The server's own opens everything, and names are claimed by its holder
+(`Tidegate-Actor`): they are a record of what was said, and prove nothing. A token that was issued says
+itself whose it is, and no other name can be claimed with it.
 """
 
 import re
@@ -22,8 +23,15 @@ from tidegate.api.problems import problem_of, problem_response, problem_response
 from tidegate.api.state import server_of
 from tidegate.api.tokens import same
 from tidegate.domain.access.model import Caller, CallerKind
-from tidegate.domain.access.permissions import Permission
-from tidegate.errors import InvalidRequestError, NotAllowedError, TidegateError
+from tidegate.domain.access.permissions import OPEN_TO_ALL, Permission
+from tidegate.errors import (
+    ForbiddenError,
+    InvalidRequestError,
+    NotAllowedError,
+    StoreError,
+    TidegateError,
+)
+from tidegate.usecases.authenticate import Known, Means, known_by
 from tidegate.usecases.record import ENGINE
 
 ACTOR_HEADER: Final = "tidegate-actor"
@@ -45,8 +53,10 @@ def operation(
     *refusals* are statuses of HTTP's own that it answers with: 413, 415.
     """
     extra: dict[str, Any] = {PERMISSION: permission.value}
-    if permission is not Permission.PUBLIC:
+    if permission not in OPEN_TO_ALL:
         extra["security"] = [{SECURITY_SCHEME: []}]
+        # Whose a token is stands in the store.
+        errors = (*errors, StoreError)
     return {"openapi_extra": extra, "responses": problem_responses(*errors, refusals=refusals)}
 
 
@@ -63,8 +73,11 @@ class GuardedRoute(APIRoute):
         permission = Permission((self.openapi_extra or {})[PERMISSION])
 
         async def guarded(request: Request) -> Response:
-            if permission is not Permission.PUBLIC and not _has_token(request):
-                return problem_response(problem_of(_not_allowed()))
+            if permission not in OPEN_TO_ALL:
+                try:
+                    request.state.known = _known(request)
+                except TidegateError as exc:
+                    return problem_response(problem_of(exc))
             return await handle(request)
 
         return guarded
@@ -86,32 +99,72 @@ def actor_of(request: Request) -> str:
     return actor
 
 
-Actor = Annotated[str, Depends(actor_of)]
-
-
 def caller_of(request: Request) -> Caller:
     """
-    Return who sends *request*: a person by a claimed name, with the token that opens everything.
+    Return who sends *request*.
 
     Raises:
         InvalidRequestError: as `actor_of`.
     """
-    name = actor_of(request)
-    return Caller(name=name, kind=CallerKind.PERSON, person=name, is_root=True)
+    return known_of(request).caller
 
 
 Calls = Annotated[Caller, Depends(caller_of)]
 """Who sends the request."""
 
 
-def _has_token(request: Request) -> bool:
+def known_of(request: Request) -> Known:
+    """
+    Return who sends *request*, and by what they are known.
+
+    Raises:
+        InvalidRequestError: as `actor_of`.
+    """
+    known: Known | None = request.state.known
+    if known is not None:
+        return known
+    name = actor_of(request)
+    return Known(
+        caller=Caller(name=name, kind=CallerKind.PERSON, person=name, is_root=True),
+        means=Means.SERVER_TOKEN,
+    )
+
+
+Knows = Annotated[Known, Depends(known_of)]
+"""Who sends the request, and by what they are known."""
+
+
+def _known(request: Request) -> Known | None:
+    """
+    Return who sends *request* by the token that it comes with, None for the server's own.
+
+    Raises:
+        NotAllowedError: it has no valid token.
+        ForbiddenError: it claims another name than that of the token's holder.
+        StoreError: it can't be found out.
+    """
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    return scheme.lower() == "bearer" and same(given.strip(), server_of(request).token)
+    if scheme.lower() != "bearer":
+        raise _not_allowed()
+    secret = given.strip()
+    server = server_of(request)
+    if same(secret, server.token):
+        return None
+    known = known_by(server.outside, secret)
+    if known is None:
+        raise _not_allowed()
+    claimed = request.headers.get(ACTOR_HEADER, known.caller.name)
+    if claimed != known.caller.name:
+        raise ForbiddenError(
+            f"this token is {known.caller.name}'s, and its holder can't act under another name",
+            hint=f"leave {ACTOR_HEADER} out",
+        )
+    return known
 
 
 def _not_allowed() -> NotAllowedError:
     return NotAllowedError(
         "the request has no valid token",
-        hint="send `Authorization: Bearer TOKEN` with the content of `token` in the server's state"
-        " folder",
+        hint="send `Authorization: Bearer TOKEN` with a token that was issued to you and isn't expired"
+        " or revoked, or with the content of `token` in the server's state folder",
     )

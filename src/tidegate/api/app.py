@@ -25,6 +25,7 @@ from tidegate.api.routes.rollouts import router as rollouts
 from tidegate.api.routes.service_health import router as service_health
 from tidegate.api.routes.services import router as services
 from tidegate.api.routes.stops import router as stops
+from tidegate.api.routes.tokens import router as tokens
 from tidegate.api.schema import openapi, openapi_text
 from tidegate.api.state import ServerState
 from tidegate.usecases.outside import Outside
@@ -76,6 +77,7 @@ def _routed() -> FastAPI:
         alarms,
         stops,
         freezes,
+        tokens,
         events,
         services,
         service_health,

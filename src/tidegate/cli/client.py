@@ -20,6 +20,7 @@ from tidegate.api.shapes.base import Shape
 from tidegate.api.shapes.problem import Problem
 from tidegate.cli.exit_codes import error_kinds
 from tidegate.cli.server_file import START_ONE, Address
+from tidegate.domain.access.tokens import was_issued
 from tidegate.errors import ServerUnreachableError, TidegateError
 
 CONNECT_SECONDS: Final = 5.0
@@ -38,10 +39,7 @@ class Client:
         self._url = address.url
         self._http = httpx.Client(
             base_url=address.url,
-            headers={
-                "authorization": f"Bearer {address.token}",
-                "tidegate-actor": actor_name(),
-            },
+            headers=_headers(address.token),
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
             # A proxy of the environment has no business between this user and this user's server.
             trust_env=False,
@@ -117,6 +115,12 @@ class Client:
             "didn't answer in time" if isinstance(error, httpx.TimeoutException) else "is not there"
         )
         return ServerUnreachableError(f"the server at {self._url} {why}", hint=START_ONE)
+
+
+def _headers(token: str) -> dict[str, str]:
+    headers = {"authorization": f"Bearer {token}"}
+    # One that was issued says itself whose it is; only the server's own needs a name beside it.
+    return headers if was_issued(token) else {**headers, "tidegate-actor": actor_name()}
 
 
 def actor_name() -> str:
