@@ -13,8 +13,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from tidegate.cli import alarm, exit_codes, freeze, rollout, server, service, stop
-from tidegate.cli import alarm, auth, exit_codes, rollout, server, service, stop
+from tidegate.cli import alarm, auth, exit_codes, freeze, rollout, server, service, stop
 from tidegate.cli.approve import approve
 from tidegate.cli.completion import PROGRAM, completion
 from tidegate.cli.halt import halt

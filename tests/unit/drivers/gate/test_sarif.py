@@ -373,8 +373,24 @@ async def test_random_bytes_are_never_green(content: bytes) -> None:
 
 
 KEYS = st.sampled_from(
-    "version runs results tool driver name rules ruleId ruleIndex rule invocations "
-    "executionSuccessful level kind baselineState suppressions".split()
+    [
+        "version",
+        "runs",
+        "results",
+        "tool",
+        "driver",
+        "name",
+        "rules",
+        "ruleId",
+        "ruleIndex",
+        "rule",
+        "invocations",
+        "executionSuccessful",
+        "level",
+        "kind",
+        "baselineState",
+        "suppressions",
+    ]
 )
 JSON = st.recursive(
     st.none()
