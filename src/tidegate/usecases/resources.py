@@ -78,6 +78,6 @@ def _resource(
         organisation=organisation,
         project=project,
         service=service,
-        environments=tuple(sorted({target.environment.value for target in touched})),
+        environments=tuple(target.environment.value for target in touched),
         targets=tuple(target.name for target in touched),
     )

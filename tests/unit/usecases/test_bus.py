@@ -11,7 +11,7 @@ from tidegate.domain.access.model import Caller, CallerKind, Resource
 from tidegate.domain.access.permissions import OPEN_TO_ALL, Permission
 from tidegate.domain.rollout.decisions import Observation
 from tidegate.domain.stops.model import StopOrder, StopScope
-from tidegate.errors import ForbiddenError, StateMovedError
+from tidegate.errors import NotFoundError, StateMovedError
 from tidegate.testing.builders import START
 from tidegate.testing.memory_world import MemoryWorld
 from tidegate.usecases.bus import COMMANDS, Command, perform
@@ -51,12 +51,12 @@ def test_a_command_without_a_permission_cannot_be_defined() -> None:
 
 
 async def test_what_is_not_granted_is_not_carried_out() -> None:
-    """Default deny: a caller who isn't the server's own holds nothing yet."""
+    """Default deny: to a caller without a grant the rollout doesn't even exist."""
     world = MemoryWorld()
     rollout = await world.installed()
     stranger = replace(ROOT, name="bob", person="bob", is_root=False)
 
-    with pytest.raises(ForbiddenError):
+    with pytest.raises(NotFoundError):
         await perform(world.outside, stranger, HaltRollout(rollout=rollout.id, reason="x"))
 
     assert world.rollout(rollout.id) == rollout

@@ -54,7 +54,8 @@ class Resource:
     """
     What a command touches. `targets` empty: no single target; `project` None: the whole organisation.
 
-    `environments` are those of the targets it touches, as text of `Environment`.
+    `environments`, as text of `Environment`, are those of the targets, one each and in their order; or,
+    without targets, whole environments.
     """
 
     organisation: str
@@ -62,6 +63,12 @@ class Resource:
     service: str | None = None
     environments: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse targets whose environment isn't said: nothing could be ruled about them."""
+        assert not self.targets or len(self.targets) == len(self.environments), (
+            f"{self.targets} are in {self.environments}"
+        )
 
 
 class GrantEffect(StrEnum):
@@ -78,7 +85,7 @@ class Grant:
 
     `subject` is `person:NAME`, `program:NAME` or `group:NAME`. `scope` is a path
     `ORG/PROJECT/ENVIRONMENT/TARGET` with fewer parts for a wider scope; `*` in a part stands for
-    any one name and never for a `/`.
+    any one name, or for some of its letters, and never for a `/` (see `scopes`).
     """
 
     id: str

@@ -5,6 +5,7 @@ Rule: a verb that raises exposure never comes with one that doesn't. Nothing is 
 """
 
 from enum import StrEnum
+from typing import Final
 
 
 class Permission(StrEnum):
@@ -46,3 +47,23 @@ class Permission(StrEnum):
 
 OPEN_TO_ALL = frozenset({Permission.LOGIN, Permission.PUBLIC})
 """Permissions that need no caller."""
+
+OF_ONE_PART: Final = frozenset({Permission.READ, Permission.HALT, Permission.ALARM})
+"""
+Permissions that one part of what is touched is enough for.
+
+Whoever is at one end of a rollout sees and stops the whole of it: what harms isn't cut into parts.
+"""
+
+RAISING: Final = frozenset(
+    {
+        Permission.START,
+        Permission.APPROVE,
+        Permission.RESUME,
+        Permission.EXCEPT,
+        Permission.EMERGENCY_DECLARE,
+        Permission.EMERGENCY_APPROVE,
+        Permission.DEBT_SETTLE,
+    }
+)
+"""Permissions that can let more people meet a change. They reach no environment unnamed."""
