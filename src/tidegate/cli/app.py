@@ -13,13 +13,14 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from tidegate.cli import alarm, exit_codes, rollout, server, service, stop
+from tidegate.cli import alarm, approval, exit_codes, rollout, server, service, stop
 from tidegate.cli.approve import approve
 from tidegate.cli.completion import PROGRAM, completion
 from tidegate.cli.halt import halt
 from tidegate.cli.init import init
 from tidegate.cli.output import Format, printer
 from tidegate.cli.plan import plan
+from tidegate.cli.reject import reject
 from tidegate.cli.report import report
 from tidegate.cli.resume import resume
 from tidegate.cli.rollback import rollback
@@ -46,6 +47,7 @@ _VERBS: Final[Sequence[Callable[..., Any]]] = (
     resume,
     rollback,
     approve,
+    reject,
     report,
 )
 LAB: Final = "lab"
@@ -101,6 +103,7 @@ app.add_typer(rollout.app, name="rollout")
 app.add_typer(service.app, name="service")
 app.add_typer(alarm.app, name="alarm")
 app.add_typer(stop.app, name="stop")
+app.add_typer(approval.app, name="approval")
 app.add_typer(server.app, name="server")
 app.command("completion")(completion)
 app.command("version")(with_session(version))
