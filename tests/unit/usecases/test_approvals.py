@@ -215,6 +215,22 @@ async def test_who_let_it_go_on_after_a_halt_does_not_approve_it_too() -> None:
     assert len((await approve(world, rollout, person("carol"))).approvals) == 1
 
 
+async def test_whoever_started_what_is_carried_along_does_not_approve_it_either() -> None:
+    """A change that was joined with another's is that one's own change, too."""
+    bundling = DOCUMENT.replace("plan:\n", "plan:\n  supersede: bundle\n")
+    world = MemoryWorld()
+    await world.installed(document=bundling)
+    await world.start("1.1.0", document=bundling, actor="alice")
+    await world.start("1.2.0", document=bundling, actor="bob")
+
+    joined = await world.start("1.3.0", document=bundling, actor="carol")
+
+    with world.store.begin(read_only=True) as transaction:
+        ground = ground_of(transaction, joined, 1, world.clock.now())
+    assert joined.joined == (("bob", "bob"),)
+    assert ground.authors == {"carol", "bob"}
+
+
 async def test_a_vouched_name_must_be_in_the_group_that_is_asked_for() -> None:
     """Where somebody vouches for a name, their groups count; a claimed name has none that prove anything."""
     world, rollout, _ = await waiting()
