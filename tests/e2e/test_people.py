@@ -231,7 +231,10 @@ async def test_a_phase_waits_for_its_approval_and_watching_ends_with_the_rollout
         too_early = team.cli("watch", rollout_id, "--timeout", "1s", "-o", "name")
         await team.comes_to(rollout_id, "waiting", reason="approval")
         waiting = team.rollout(rollout_id)
-        approved = team.cli("approve", rollout_id, "--comment", "looks good", "-o", "json")
+        own = team.cli("approve", rollout_id)
+        approved = team.cli(
+            *("approve", rollout_id, "--comment", "looks good", "-o", "json"), LOGNAME="carol"
+        )
         watched = team.cli("watch", rollout_id, "-o", "jsonl", "--timeout", "90s")
         ended = team.rollout(rollout_id)
         once_more = team.cli("approve", rollout_id)
@@ -240,6 +243,8 @@ async def test_a_phase_waits_for_its_approval_and_watching_ends_with_the_rollout
     assert waiting["exposure"][0]["set_bps"] == 2000
     assert waiting["waiting_on"]["who_can_act"] == "approver"
     assert (waiting["approvals"]["name"], waiting["approvals"]["needed"]) == ("everyone", 1)
+    assert own.code == 4
+    assert "own change" in own.err
     assert approved.code == 0
     assert watched.code == 0
     lines = [json.loads(line) for line in watched.out.splitlines()]

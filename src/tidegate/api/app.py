@@ -13,6 +13,7 @@ from tidegate.api.pages.routes import router as pages
 from tidegate.api.problems import handle_errors
 from tidegate.api.routes.access import router as access
 from tidegate.api.routes.alarms import router as alarms
+from tidegate.api.routes.approvals import router as approvals
 from tidegate.api.routes.commands import router as commands
 from tidegate.api.routes.decisions import router as decisions
 from tidegate.api.routes.events import router as events
@@ -75,6 +76,7 @@ def _routed() -> FastAPI:
         rollouts,
         recordings,
         commands,
+        approvals,
         alarms,
         stops,
         freezes,

@@ -15,12 +15,14 @@ from typer.core import TyperGroup
 
 from tidegate.cli import alarm, auth, exit_codes, freeze, rollout, server, service, stop
 from tidegate.cli import access, alarm, exit_codes, rollout, server, service, stop
+from tidegate.cli import alarm, approval, exit_codes, rollout, server, service, stop
 from tidegate.cli.approve import approve
 from tidegate.cli.completion import PROGRAM, completion
 from tidegate.cli.halt import halt
 from tidegate.cli.init import init
 from tidegate.cli.output import Format, printer
 from tidegate.cli.plan import plan
+from tidegate.cli.reject import reject
 from tidegate.cli.report import report
 from tidegate.cli.resume import resume
 from tidegate.cli.rollback import rollback
@@ -47,6 +49,7 @@ _VERBS: Final[Sequence[Callable[..., Any]]] = (
     resume,
     rollback,
     approve,
+    reject,
     report,
 )
 LAB: Final = "lab"
@@ -105,6 +108,7 @@ app.add_typer(stop.app, name="stop")
 app.add_typer(freeze.app, name="freeze")
 app.add_typer(auth.app, name="auth")
 app.add_typer(access.app, name="access")
+app.add_typer(approval.app, name="approval")
 app.add_typer(server.app, name="server")
 app.command("completion")(completion)
 app.command("version")(with_session(version))

@@ -17,7 +17,12 @@ def approve(
     at: AtOption = None,
     yes: Yes = False,
 ) -> None:
-    """Agree to the next phase of a rollout. Lapses when it is halted."""
+    """
+    Agree to the next phase of a rollout. Not of your own change.
+
+    Lapses when it is halted, after a day or what the plan says, and when artifact, plan, targets, policy or
+    evidence verdict change.
+    """
     # Off a terminal nobody can be asked, and saying it is agreeing.
     agreed = yes or not session.may_ask
     tell(
@@ -42,7 +47,6 @@ def _what_is_approved(rollout: Rollout) -> list[str]:
         phase = rollout.phases[approvals.phase - 1]
         exposure = words.list_words(dict.fromkeys(move.exposure for move in phase.moves))
         lines.append(f"  next   {phase.name}: {exposure}")
-        lines.append(
-            f"  yours  is {len(approvals.given) + 1} of {approvals.needed} ({approvals.approvers})"
-        )
+        number = sum(one.is_yes for one in approvals.given) + 1
+        lines.append(f"  yours  is {number} of {approvals.needed} ({approvals.approvers})")
     return lines

@@ -24,6 +24,7 @@ SHARE_PATTERN: Final = r"[0-9]{1,3}(\.[0-9]{1,2})?%"
 ADDRESS_PATTERN: Final = r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}"
 STICKY_PATTERN: Final = r"(cookie|header):[A-Za-z0-9_-]+"
 INTERNAL_PATTERN: Final = r"(cookie|header):[A-Za-z0-9_-]+=[^\s\"']+"
+GROUP_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}"
 APPROVAL_PATTERN: Final = r"[1-9] of [A-Za-z0-9][A-Za-z0-9_.-]*"
 
 MAX_DURATION: Final = timedelta(days=366)
@@ -276,6 +277,17 @@ Approval = Annotated[
     tuple[int, str],
     checked_by(parse_approval),
     _as_json(APPROVAL_PATTERN, "How many of which group.", "1 of team-release"),
+]
+GroupName = Annotated[
+    str,
+    checked_by(
+        matching(
+            GROUP_PATTERN,
+            "a group's name is made of letters, digits and _.-, at most 100",
+            "write it like team-release",
+        )
+    ),
+    _as_json(GROUP_PATTERN, "The name of a group.", "team-release"),
 ]
 Address = Annotated[
     str,

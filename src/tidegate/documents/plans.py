@@ -52,6 +52,7 @@ class Step:
     tolerances: Tolerances | None = None
     approvals: int = 0
     approvers: str = ""
+    approval_life: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

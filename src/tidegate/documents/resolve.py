@@ -268,6 +268,7 @@ def _phase(
         minimum_requests=minimum,
         approvals=step.approvals,
         approvers=step.approvers,
+        approval_life=step.approval_life,
         signals=tuple(signal.in_force(step.tolerances, file.prove, proof) for signal in signals),
         exercises=health.exercises if exposes_users else (),
         coverage=health.coverage.in_force(is_lab=proof is LAB_PROOF)

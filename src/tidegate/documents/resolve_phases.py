@@ -5,7 +5,7 @@ from datetime import timedelta
 from tidegate.documents.notation import shown
 from tidegate.documents.plans import MIXED_RING, Ground, Step
 from tidegate.documents.problems import Complaint, KeyPath
-from tidegate.documents.written import WrittenPhase
+from tidegate.documents.written import WrittenApproval, WrittenPhase
 from tidegate.domain.plan.model import TargetSpec
 from tidegate.domain.quantities import FULL_WEIGHT_BPS, ComponentName, TargetName
 
@@ -39,7 +39,11 @@ class PhaseReader:
                 "keep one of the two",
             )
         at_once = 1 if phase.one_at_a_time else phase.parallel or len(targets)
-        approvals, approvers = phase.approve or (0, "")
+        asked = phase.approve
+        if isinstance(asked, WrittenApproval):
+            approvals, approvers, approval_life = asked.count, asked.of, asked.within
+        else:
+            (approvals, approvers), approval_life = asked or (0, ""), None
         return Step(
             name=phase.name,
             targets=targets,
@@ -52,6 +56,7 @@ class PhaseReader:
             tolerances=phase.prove,
             approvals=approvals,
             approvers=approvers,
+            approval_life=approval_life,
         )
 
     def _refuse(self, path: KeyPath, what: str, fix: str) -> None:

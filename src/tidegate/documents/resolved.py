@@ -146,6 +146,7 @@ class _Move(Written):
 class _Approve(Written):
     count: Annotated[int, Field(ge=0)]
     of: str
+    within: _Duration | None = None
 
 
 class _Phase(Written):
@@ -374,6 +375,7 @@ def _phase(phase: _Phase, service: ServiceName) -> Phase:
         minimum_requests=phase.min_requests,
         approvals=phase.approve.count,
         approvers=phase.approve.of,
+        approval_life=phase.approve.within,
         signals=tuple(
             SignalSpec(
                 name=signal.name,
@@ -466,7 +468,7 @@ def _phase_document(phase: Phase) -> dict[str, Any]:
         "bake": format_duration(phase.bake),
         "bake_max": format_duration(phase.bake_max),
         "min_requests": phase.minimum_requests,
-        "approve": {"count": phase.approvals, "of": phase.approvers},
+        "approve": _approve_document(phase),
         "signals": [_signal_document(signal) for signal in phase.signals],
         "exercise": [
             {
@@ -479,6 +481,13 @@ def _phase_document(phase: Phase) -> dict[str, Any]:
         ],
         **coverage_document(phase.coverage),
     }
+
+
+def _approve_document(phase: Phase) -> dict[str, object]:
+    asked: dict[str, object] = {"count": phase.approvals, "of": phase.approvers}
+    if phase.approval_life is not None:
+        asked["within"] = format_duration(phase.approval_life)
+    return asked
 
 
 def _signal_document(signal: SignalSpec) -> dict[str, Any]:

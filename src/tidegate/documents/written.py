@@ -20,6 +20,7 @@ from tidegate.documents.notation import (
     AnyTolerance,
     Approval,
     Duration,
+    GroupName,
     Name,
     PackName,
     PlanName,
@@ -287,6 +288,22 @@ ShareOrShares = Annotated[
 ]
 
 
+class WrittenApproval(Written):
+    """Who must agree before a phase starts, and how long their word holds."""
+
+    count: int = Field(ge=1, le=9, description="How many different persons.")
+    of: GroupName = Field(description="Of which group.")
+    within: Duration | None = Field(
+        default=None,
+        description="How long an approval holds. Default: what the policy says, else 24h.",
+    )
+
+
+ApprovalEntry = Annotated[
+    Annotated[Approval, _AsText] | Annotated[WrittenApproval, _AsMapping], Discriminator(_form)
+]
+
+
 class WrittenPhase(Written):
     """One step of exposure with its bake."""
 
@@ -308,8 +325,9 @@ class WrittenPhase(Written):
     parallel: int | None = Field(
         default=None, ge=1, le=1000, description="So many targets at a time."
     )
-    approve: Approval | None = Field(
-        default=None, description="Who must agree before it starts: 1 of team-release."
+    approve: ApprovalEntry | None = Field(
+        default=None,
+        description="Who must agree before it starts: 1 of team-release, or a mapping.",
     )
 
 

@@ -99,7 +99,9 @@ class MemoryWorld:
         self, version: str, *, document: str = DOCUMENT, actor: str = "alice"
     ) -> Rollout:
         """Start a rollout of the shop's *version*."""
-        return await start_rollout(self.outside, the_shop(document), {"code": version}, actor=actor)
+        return await start_rollout(
+            self.outside, the_shop(document), {"code": version}, actor=actor, person=actor
+        )
 
     async def installed(self, version: str = "1.0.0", *, document: str = DOCUMENT) -> Rollout:
         """Install the first version of the shop and let its quarantine pass."""

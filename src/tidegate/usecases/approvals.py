@@ -1,19 +1,120 @@
 """
-Approvals that don't count now: the one place where a decision asks.
+What approvals rest on, read from records: the one place where a decision asks which don't count.
 
-What an approval is bound to inside its rollout (phase, attempt, plan) is held by the domain; nothing else
-that an approval could be bound to is recorded with one yet.
+Used when one is given and again whenever a rise may rest on it, so that what moved meanwhile counts.
+Nothing is asked of the outside here; what only the outside knows is on a shelf by then.
 """
 
 from datetime import datetime
 
-from tidegate.domain.approvals.model import VoidApproval
+from tidegate.documents.canonical import change_digest, digest_of
+from tidegate.documents.records import from_json
+from tidegate.domain.approvals.duties import ApprovalGround, why_void
+from tidegate.domain.approvals.model import Binding, VoidApproval
+from tidegate.domain.health.evidence import Evidence
+from tidegate.domain.policy.model import Policy
+from tidegate.domain.quantities import Environment
+from tidegate.domain.rollout.decide import present_verdict
+from tidegate.domain.rollout.decisions import Observation
 from tidegate.domain.rollout.model import Rollout
+from tidegate.domain.rollout.seen import valid_approvals
 from tidegate.ports.store import Transaction
+from tidegate.usecases.artifacts import resolution_of
+from tidegate.usecases.policies import editors_lately, policy_in_force
 
 
 def void_approvals(
     transaction: Transaction, rollout: Rollout, now: datetime
 ) -> tuple[VoidApproval, ...]:
-    """Return the approvals of *rollout* that don't count at *now*."""
-    return ()
+    """Return the approvals of *rollout*'s present phase that don't count at *now*, each with why."""
+    agreed = [one for one in valid_approvals(rollout, rollout.phase_index) if one.is_yes]
+    if not agreed:
+        return ()
+    ground = ground_of(transaction, rollout, rollout.phase_index, now)
+    return tuple(
+        VoidApproval(by=one.by, at=one.at, because=because)
+        for one in agreed
+        if (because := why_void(ground, one))
+    )
+
+
+def ground_of(
+    transaction: Transaction, rollout: Rollout, phase_index: int, now: datetime
+) -> ApprovalGround:
+    """Return what an approval of the phase at *phase_index* would rest on at *now*."""
+    policy = policy_in_force(transaction, rollout.organisation)
+    resolution = resolution_of(transaction, rollout, now)
+    authors, strangers = _authors(policy, rollout)
+    phase = rollout.plan.phases[phase_index]
+    return ApprovalGround(
+        binding=Binding(
+            change=resolution.change,
+            plan=rollout.plan_hash,
+            policy=policy.digest,
+            targets=_targets_digest(rollout),
+            environment=_greatest_environment(rollout, phase_index),
+            exposure=_greatest_exposure(rollout, phase_index),
+            verdict=_verdict(transaction, rollout, now),
+        ),
+        authors=authors,
+        strangers=strangers,
+        group=phase.approvers,
+        members=policy.members_of(phase.approvers),
+        editors=editors_lately(transaction, rollout.organisation, now),
+        started_with=change_digest(rollout.change),
+        resolves_to=resolution.words,
+        moved_at=resolution.moved_at,
+        unknown=resolution.unknown,
+    )
+
+
+def _authors(policy: Policy, rollout: Rollout) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Return the persons behind *rollout*, and the names among its authors that nobody is behind."""
+    persons: set[str] = set()
+    strangers: list[str] = []
+    for name, person in ((rollout.created_by, rollout.created_by_person), *rollout.joined):
+        # Whoever the policy says is behind the name counts as well as whoever the name's token says.
+        behind = {policy.person_of(name), person and (policy.person_of(person) or person)} - {None}
+        persons |= {one for one in behind if one}
+        if not behind:
+            strangers.append(name)
+    if rollout.resumed_by_person is not None:
+        persons.add(policy.person_of(rollout.resumed_by_person) or rollout.resumed_by_person)
+    return frozenset(persons), tuple(strangers)
+
+
+def _targets_digest(rollout: Rollout) -> str:
+    return digest_of(
+        {
+            "targets": [
+                [str(one.name), one.ring, one.environment.value, one.settings_json]
+                for one in rollout.targets
+            ],
+            "components": [
+                [str(one.name), one.driver, one.settings_json] for one in rollout.components
+            ],
+            "placements": [str(placement) for placement in rollout.plan.placements()],
+        }
+    )
+
+
+def _greatest_environment(rollout: Rollout, phase_index: int) -> str:
+    touched = {place.target for place in rollout.plan.exposure_within(phase_index)}
+    found = {one.environment for one in rollout.targets if one.name in touched}
+    return next((one.value for one in reversed(Environment) if one in found), "")
+
+
+def _greatest_exposure(rollout: Rollout, phase_index: int) -> str:
+    allowed = rollout.plan.exposure_within(phase_index).values()
+    return str(max(allowed, key=lambda exposure: (exposure.weight_bps, exposure.internal)))
+
+
+def _verdict(transaction: Transaction, rollout: Rollout, now: datetime) -> str:
+    stored = transaction.evidence(rollout.id)
+    if stored is None:
+        return ""
+    evidence = from_json(Evidence, stored.evidence_json)
+    verdict = present_verdict(
+        Observation(now=now, rollout=rollout, placements=(), evidence=evidence)
+    )
+    return "" if verdict is None else verdict.value

@@ -22,10 +22,18 @@ from tidegate.usecases.outside import Outside
 
 
 def resume_rollout(
-    outside: Outside, rollout_id: RolloutId, *, actor: str, reason: str, at: At | None = None
+    outside: Outside,
+    rollout_id: RolloutId,
+    *,
+    actor: str,
+    reason: str,
+    at: At | None = None,
+    person: str | None = None,
 ) -> Rollout:
     """
     Let a halted or undecided rollout go on.
+
+    *person* is who stands behind *actor*: they can't approve what they let go on after a halt.
 
     Raises:
         InvalidRequestError: no reason was given.
@@ -57,6 +65,7 @@ def resume_rollout(
             attempt=before.attempt + 1,
             bake_allowance=1,
             halt=None,
+            resumed_by_person=person or before.resumed_by_person,
             waiting_on=_starting("the phase is proven again"),
         )
 

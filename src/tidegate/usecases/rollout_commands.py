@@ -48,6 +48,7 @@ class StartRollout(Command[Rollout]):
             self.resolved,
             self.versions,
             actor=caller.name,
+            person=caller.person,
             expected_plan_hash=self.expected_plan_hash,
         )
 
@@ -80,7 +81,14 @@ class ResumeRollout(RolloutCommand):
     async def carry_out(self, outside: Outside, caller: Caller) -> Rollout:
         """Move it on."""
         found = find_rollout(outside, self.rollout)
-        return resume_rollout(outside, found.id, actor=caller.name, reason=self.reason, at=self.at)
+        return resume_rollout(
+            outside,
+            found.id,
+            actor=caller.name,
+            person=caller.person,
+            reason=self.reason,
+            at=self.at,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from tidegate.domain.plan.model import (
     ServiceSpec,
     Supersede,
 )
+from tidegate.domain.policy.model import NO_POLICY, Policy
 from tidegate.domain.quantities import (
     NO_EXPOSURE,
     ComponentName,
@@ -39,6 +40,7 @@ from tidegate.ports.store import ServiceRecord, Transaction
 from tidegate.usecases.forecast_findings import refuse_unprovable
 from tidegate.usecases.new_signals import begin_in_shadow, with_shadows
 from tidegate.usecases.outside import Outside
+from tidegate.usecases.policies import policy_in_force
 from tidegate.usecases.quarantine import end_quarantines
 from tidegate.usecases.queue import bundled_versions, in_the_way, supersede_queued, targets_of
 from tidegate.usecases.record import note_command
@@ -126,10 +128,11 @@ async def start_rollout(
     versions: Mapping[str, str],
     *,
     actor: str,
+    person: str | None = None,
     expected_plan_hash: str | None = None,
 ) -> Rollout:
     """
-    Record a new rollout and set it going.
+    Record a new rollout and set it going. *person* stands behind *actor* and can't approve it.
 
     Raises:
         RefusedError: as `propose`; *expected_plan_hash* isn't the hash any more; or a gate can't be
@@ -155,11 +158,17 @@ async def start_rollout(
             )
         )
         planned = new_rollout(
-            proposal, rollout_id=_new_id(transaction, proposal, now), actor=actor, now=now
+            proposal,
+            rollout_id=_new_id(transaction, proposal, now),
+            actor=actor,
+            person=person,
+            policy=policy_in_force(transaction),
+            now=now,
         )
         reason = ", ".join(f"{c.component}={c.to.name}" for c in proposal.change.components)
         before = in_the_way(transaction, planned.service, targets_of(planned))
         if before:
+            planned = replace(planned, joined=_joined(transaction, planned))
             started = _queue(transaction, planned, proposal, before, actor=actor)
         else:
             started = _begin(transaction, planned, proposal)
@@ -176,6 +185,15 @@ def _bundled(
         return versions
     with outside.store.begin(read_only=True) as transaction:
         return bundled_versions(transaction, resolved.spec.name, dict(versions))
+
+
+def _joined(transaction: Transaction, planned: Rollout) -> tuple[tuple[str, str | None], ...]:
+    """Return who started what *planned* is joined with, each with the person behind them."""
+    if planned.plan.supersede is not Supersede.BUNDLE:
+        return ()
+    waiting = transaction.queued(planned.service)
+    people = (((one.created_by, one.created_by_person), *one.joined) for one in waiting)
+    return tuple(dict.fromkeys(one for several in people for one in several))
 
 
 def _begin(transaction: Transaction, planned: Rollout, proposal: Proposal) -> Rollout:
@@ -223,8 +241,16 @@ def _its_turn(before: Sequence[RolloutId]) -> WaitingOn:
     )
 
 
-def new_rollout(proposal: Proposal, *, rollout_id: RolloutId, actor: str, now: datetime) -> Rollout:
-    """Return the record of a rollout that hasn't begun."""
+def new_rollout(
+    proposal: Proposal,
+    *,
+    rollout_id: RolloutId,
+    actor: str,
+    now: datetime,
+    person: str | None = None,
+    policy: Policy = NO_POLICY,
+) -> Rollout:
+    """Return the record of a rollout that hasn't begun; *person* is the one behind *actor*."""
     return Rollout(
         id=rollout_id,
         service=proposal.spec.name,
@@ -248,6 +274,8 @@ def new_rollout(proposal: Proposal, *, rollout_id: RolloutId, actor: str, now: d
         ),
         components=proposal.spec.components,
         targets=proposal.spec.targets,
+        created_by_person=person,
+        policy_digest=policy.digest,
     )
 
 

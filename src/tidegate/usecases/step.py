@@ -33,6 +33,7 @@ from tidegate.errors import StaleGenerationError, StateMovedError, TidegateError
 from tidegate.ports.runner import Turn
 from tidegate.ports.store import LastKnownGood, StoredEvidence, Transaction
 from tidegate.usecases.alarms import alarms_for
+from tidegate.usecases.artifacts import look_up_for_rise
 from tidegate.usecases.governance import governance_of, still_allowed
 from tidegate.usecases.make_way import make_way
 from tidegate.usecases.observe import observe
@@ -97,6 +98,9 @@ async def step(outside: Outside, rollout_id: RolloutId) -> Turn:
         alarms = alarms_for(transaction, rollout)
         neighbours = _neighbours(transaction, rollout)
         said = governance_of(transaction, rollout, outside.clock.now())
+    if await look_up_for_rise(outside, rollout):
+        with outside.store.begin(read_only=True) as transaction:
+            said = governance_of(transaction, rollout, outside.clock.now())
     if rollout.is_final and (rollout.state is not State.COMPLETED or rollout.settled):
         return Turn(rollout_id=rollout_id, due_at=None, watch=False)
     seen = Observation(

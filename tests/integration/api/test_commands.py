@@ -148,11 +148,12 @@ async def test_approve_lets_the_next_phase_begin(
     rollout = await world.start("1.1.0")
     await world.run(rollout.id, until=lambda now: now.waiting_on.reason.value == "approval")
 
+    client.headers["tidegate-actor"] = "bob"
     first = await client.post(f"/v1/rollouts/{rollout.id}/approve", json={"comment": "quiet"})
     again = await client.post(f"/v1/rollouts/{rollout.id}/approve", json={})
     moved = await world.run(rollout.id, until={State.BAKING})
 
-    assert [given["by"] for given in first.json()["approvals"]["given"]] == ["alice"]
+    assert [given["by"] for given in first.json()["approvals"]["given"]] == ["bob"]
     assert first.json()["approvals"]["given"][0]["comment"] == "quiet"
     assert (again.status_code, again.json()["code"]) == (409, "refused")
     assert moved.phase_index == 1
@@ -182,8 +183,8 @@ async def test_actions_are_what_the_commands_accept(
     await client.post("/v1/rollouts/shop/halt", json={})
     offered["halted"] = (await client.get("/v1/rollouts/shop")).json()["actions"]
 
-    assert offered["baking"] == ["halt", "approve", "rollback"]
-    assert offered["approval"] == ["halt", "approve", "rollback"]
+    assert offered["baking"] == ["halt", "approve", "reject", "rollback"]
+    assert offered["approval"] == ["halt", "approve", "reject", "rollback"]
     assert offered["halted"] == ["resume", "rollback", "abandon"]
 
 

@@ -1,5 +1,5 @@
 """
-What people tell a rollout: halt, resume, roll back, approve, abandon.
+What people tell a rollout: halt, resume, roll back, approve, reject, abandon.
 
 All of it runs in the loop and none of it waits for anything else: above all a halt doesn't queue behind
 other requests. Each takes `{reason, at}` and an `Idempotency-Key`, and answers 202 with the rollout.
@@ -25,7 +25,7 @@ from tidegate.errors import (
     TrafficError,
     WorkloadError,
 )
-from tidegate.usecases.approve import ApproveRollout
+from tidegate.usecases.approve import ApproveRollout, RejectRollout, TakeBackWord
 from tidegate.usecases.bus import Command, perform
 from tidegate.usecases.commands import At
 from tidegate.usecases.rollout_commands import (
@@ -88,8 +88,35 @@ async def rollback(rollout: str, said: shapes.Command, call: Calling) -> Respons
     **operation(Permission.APPROVE, *COMMANDING, RefusedError),
 )
 async def approve(rollout: str, said: shapes.Command, call: Calling) -> Response:
-    """Agree to the next phase. Bound to the phase, the attempt and the plan; lapses with a halt."""
+    """
+    Agree to the next phase. Nobody approves their own change.
+
+    Bound to the phase, the attempt, the plan, the artifact, the targets, the policy and the evidence that
+    was seen; lapses when any of them moves, after its time, and with a halt.
+    """
     return await _command(call, ApproveRollout(rollout=rollout, comment=said.why, at=_at(said)))
+
+
+@router.post(
+    "/reject",
+    status_code=202,
+    response_model=shapes.Rollout,
+    **operation(Permission.APPROVE, *COMMANDING, RefusedError, InvalidRequestError),
+)
+async def reject(rollout: str, said: shapes.Command, call: Calling) -> Response:
+    """Say no to the next phase: it doesn't begin as long as the no stands. Needs a comment."""
+    return await _command(call, RejectRollout(rollout=rollout, comment=said.why, at=_at(said)))
+
+
+@router.post(
+    "/take-back",
+    status_code=202,
+    response_model=shapes.Rollout,
+    **operation(Permission.APPROVE, *COMMANDING, RefusedError, InvalidRequestError),
+)
+async def take_back(rollout: str, said: shapes.Command, call: Calling) -> Response:
+    """Take back one's own approval or rejection of the next phase. Needs a reason."""
+    return await _command(call, TakeBackWord(rollout=rollout, reason=said.why, at=_at(said)))
 
 
 @router.post(

@@ -7,7 +7,7 @@ from pydantic import Field
 from tidegate.api.shapes.base import Asked, Instant, Shape, WireInteger
 
 PhaseState = Literal["done", "now", "stopped", "ahead"]
-Action = Literal["halt", "resume", "rollback", "approve", "abandon"]
+Action = Literal["halt", "resume", "rollback", "approve", "reject", "abandon"]
 
 
 class At(Shape):
@@ -76,11 +76,14 @@ class Halt(Shape):
 
 
 class GivenApproval(Shape):
-    """One person's yes."""
+    """One person's yes, or their no."""
 
     by: str
     at: Instant
     comment: str
+    person: str | None = Field(default=None, description="Who is counted.")
+    is_yes: bool = True
+    expires_at: Instant | None = Field(default=None, description="When a yes lapses.")
 
 
 class Approvals(Shape):

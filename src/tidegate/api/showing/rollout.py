@@ -172,8 +172,9 @@ def actions(rollout: Rollout) -> list[shapes.Action]:
     if Event.RESUMED in takes and (state is State.HALTED or undecided):
         can.append("resume")
     approvals = _approvals(rollout)
-    if approvals is not None and len(approvals.given) < approvals.needed:
-        can.append("approve")
+    if approvals is not None:
+        # Also when enough was said: whether all of it counts isn't known here.
+        can += ["approve", "reject"]
     if state is State.COMPLETED or (
         Event.RECOVERY_STARTED in takes and state not in (State.PLANNED, State.RECOVERING)
     ):
@@ -265,7 +266,14 @@ def _approvals(rollout: Rollout) -> shapes.Approvals | None:
         needed=phase.approvals,
         approvers=phase.approvers,
         given=[
-            shapes.GivenApproval(by=given.by, at=given.at, comment=given.comment)
+            shapes.GivenApproval(
+                by=given.by,
+                at=given.at,
+                comment=given.comment,
+                person=given.person,
+                is_yes=given.is_yes,
+                expires_at=given.expires_at,
+            )
             for given in valid_approvals(rollout, phase_index)
         ],
     )

@@ -217,11 +217,16 @@ def standing_lines(rollout: Rollout, *, times: TimeFormat) -> list[str]:
         lines.append(text)
     approvals = rollout.approvals
     if approvals is not None:
-        given = words.list_words(one.by for one in approvals.given)
+        agreed = [one.by for one in approvals.given if one.is_yes]
         lines.append(
-            f"  approvals   {approvals.name}: {len(approvals.given)} of {approvals.needed}"
-            f" ({approvals.approvers}); given by {given}"
+            f"  approvals   {approvals.name}: {len(agreed)} of {approvals.needed}"
+            f" ({approvals.approvers}); given by {words.list_words(agreed)}"
         )
+        lines += [
+            f"  rejected    {approvals.name}: by {one.by}: {one.comment}"
+            for one in approvals.given
+            if not one.is_yes
+        ]
     return lines
 
 

@@ -127,6 +127,7 @@ def _commands(rollout: Rollout) -> list[str]:
         "halt": (f"tidegate halt {rollout.id}", "stop it and withdraw the candidate, at once"),
         "resume": (f'tidegate resume {rollout.id} --reason ".."', "prove the phase again"),
         "approve": (f"tidegate approve {rollout.id}", "agree to the next phase"),
+        "reject": (f'tidegate reject {rollout.id} --comment ".."', "say no to the next phase"),
         "rollback": (f"tidegate rollback {rollout.id}", "bring back what was served before"),
         "abandon": (f'tidegate rollout abandon {rollout.id} --reason ".."', "give it up for good"),
     }

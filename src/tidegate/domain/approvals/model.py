@@ -8,6 +8,8 @@ something else.
 from dataclasses import dataclass
 from datetime import datetime
 
+from tidegate.domain.quantities import RolloutId
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:
@@ -36,3 +38,21 @@ class VoidApproval:
     by: str
     at: datetime
     because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """
+    What the versions of a rollout's change resolved to when they were last looked up again.
+
+    `change` is the digest of the change as it resolves now, `words` names its versions. `moved_at` is when
+    it last became another one than before; None while it always was what was started. `unknown` says why
+    the latest look brought no answer, "" when it did: then `change` is of the look before.
+    """
+
+    rollout: RolloutId
+    change: str
+    words: str
+    checked_at: datetime
+    moved_at: datetime | None = None
+    unknown: str = ""

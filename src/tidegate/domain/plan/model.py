@@ -225,8 +225,9 @@ class Phase:
     One step of exposure with its bake.
 
     `bake` is the least time that good data must have been watched; data that stays undecided until
-    `bake_max` is inconclusive. `approvals` counts the people who must agree before the phase starts.
-    `signals` holds the tolerances in force in this phase.
+    `bake_max` is inconclusive. `approvals` counts the people who must agree before the phase starts, each
+    at most `approval_life` before it does; None: as long as the policy says. `signals` holds the
+    tolerances in force in this phase.
     """
 
     name: str
@@ -240,6 +241,7 @@ class Phase:
     signals: tuple[SignalSpec, ...]
     exercises: tuple[ExerciseSpec, ...]
     coverage: CoverageSpec | None = None
+    approval_life: timedelta | None = None
 
     @property
     def has_concurrent_baseline(self) -> bool:

@@ -510,6 +510,12 @@ def _halt_for_trip(seen: Observation) -> HaltNow | None:
     )
 
 
+def present_verdict(seen: Observation) -> Verdict | None:
+    """Return what the evidence of the phase in force amounts to, None when no phase is."""
+    phase = phase_in_force(seen.rollout)
+    return None if phase is None else _judge(seen, phase).verdict
+
+
 def _judge(seen: Observation, phase: Phase) -> Judgement:
     return judge(
         evidence_in_force(seen),

@@ -143,9 +143,11 @@ class Rollout:
     latest reason is needed to go on.
     `trips_before` is what the proxies' cut-offs stood at when the bake began. `is_return` marks a
     rollout that only brings back an earlier version. `emergency_id` names the emergency that this one is
-    carried out under. `created_by_person` is the person who is counted as the proposer, and
-    `policy_digest` the policy that was in force. `components` and `targets` are what the
-    service's document said at the start; a later edit of it changes nothing here.
+    carried out under. `created_by_person` is the person who is counted as the proposer,
+    `resumed_by_person` whoever let it go on last after a halt, `joined` the names behind changes
+    that it was joined with, each with its person; and `policy_digest` the policy that was
+    in force. `components` and `targets` are what the service's document said at the start; a later edit
+    of it changes nothing here.
     """
 
     id: RolloutId
@@ -181,6 +183,8 @@ class Rollout:
     organisation: str = DEFAULT_ORGANISATION
     project: str = DEFAULT_PROJECT
     created_by_person: str | None = None
+    resumed_by_person: str | None = None
+    joined: tuple[tuple[str, str | None], ...] = ()
     emergency_id: EmergencyId | None = None
     policy_digest: str = ""
 

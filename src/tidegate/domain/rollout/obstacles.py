@@ -47,12 +47,14 @@ def counting_approvals(seen: Observation) -> tuple[Approval, ...]:
 
 
 def _standing(seen: Observation) -> list[Approval]:
+    """Return who said yes or no to the phase that is waited for. Only a yes can lapse."""
     rollout = seen.rollout
     void = {(one.by, one.at) for one in seen.void_approvals}
     return [
         one
         for one in valid_approvals(rollout, rollout.phase_index)
-        if (one.by, one.at) not in void and (one.expires_at is None or seen.now < one.expires_at)
+        if not one.is_yes
+        or ((one.by, one.at) not in void and (one.expires_at is None or seen.now < one.expires_at))
     ]
 
 

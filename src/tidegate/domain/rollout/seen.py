@@ -79,9 +79,13 @@ def allows_nobody(rollout: Rollout) -> bool:
 
 
 def valid_approvals(rollout: Rollout, phase_index: int) -> tuple[Approval, ...]:
-    """Return one approval per person that is bound to this phase, attempt and plan."""
+    """
+    Return the latest word of each person on this phase, in this attempt and of this plan: a yes or a no.
+
+    Two names of one person are one; where names are only claimed, the name is all there is to count.
+    """
     by_person = {
-        approval.by: approval
+        approval.person or approval.by: approval
         for approval in rollout.approvals
         if approval.phase_index == phase_index
         and approval.attempt == rollout.attempt

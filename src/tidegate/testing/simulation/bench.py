@@ -96,7 +96,7 @@ class Bench:
     async def start(self, version: str = NEW, *, actor: str = "alice") -> Rollout:
         """Start a rollout of *version* of every component."""
         versions = {str(component.name): version for component in self.resolved.spec.components}
-        return await start_rollout(self.outside, self.resolved, versions, actor=actor)
+        return await start_rollout(self.outside, self.resolved, versions, actor=actor, person=actor)
 
     async def step(self, rollout_id: RolloutId) -> Rollout:
         """Take one turn and return what is stored then."""
