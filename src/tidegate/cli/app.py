@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from tidegate.cli import alarm, exit_codes, rollout, server, service, stop
+from tidegate.cli import alarm, exit_codes, ledger, rollout, server, service, stop
 from tidegate.cli.approve import approve
 from tidegate.cli.completion import PROGRAM, completion
 from tidegate.cli.halt import halt
@@ -101,6 +101,7 @@ app.add_typer(rollout.app, name="rollout")
 app.add_typer(service.app, name="service")
 app.add_typer(alarm.app, name="alarm")
 app.add_typer(stop.app, name="stop")
+app.add_typer(ledger.app, name="ledger")
 app.add_typer(server.app, name="server")
 app.command("completion")(completion)
 app.command("version")(with_session(version))
