@@ -38,6 +38,7 @@ from tidegate.drivers.signals.openmetrics import OpenMetricsSignals
 from tidegate.drivers.signals.otlp import OtlpSignals
 from tidegate.drivers.signals.prometheus import PrometheusSignals
 from tidegate.drivers.signals.prometheus_history import PrometheusHistory
+from tidegate.drivers.signer.file import FileSigner
 from tidegate.drivers.traffic.envoy import EnvoyTraffic
 from tidegate.errors import (
     InvalidRequestError,
@@ -53,17 +54,20 @@ from tidegate.settings import Settings
 from tidegate.store.open import open_store
 from tidegate.telemetry import events, logs
 from tidegate.usecases.audience import read_audiences
+from tidegate.usecases.ledger_heads import sign_head
 from tidegate.usecases.outside import Outside
 from tidegate.usecases.stop_guard import GuardedComponent
 from tidegate.usecases.work import EngineWork
 
 SERVER_FILE = "server.json"
 TOKEN_FILE = "token"  # noqa: S105 - the name of a file
+LEDGER_KEY_FILE = "ledger_key"
 PROCESSES_DIR = "processes"
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost")
 STARTS_WITHIN_SECONDS = 20.0
 ENDS_WITHIN_SECONDS = 20.0
 AUDIENCES_EVERY_SECONDS = 30.0
+LEDGER_LOOKED_AT_EVERY_SECONDS = 2.0
 
 log = structlog.get_logger("tidegate")
 
@@ -230,6 +234,7 @@ async def serving(settings: Settings) -> AsyncIterator[Running]:
                 asyncio.create_task(server.serve(sockets=[listener]), name="api"),
                 asyncio.create_task(runner.run(EngineWork(outside)), name="runner"),
                 asyncio.create_task(_keep_audiences_short(outside), name="audiences"),
+                asyncio.create_task(_keep_ledger_signed(outside), name="ledger"),
             ]
             try:
                 await _started(server, tasks)
@@ -281,6 +286,7 @@ def compose(
             scheme: PrometheusHistory(client=client)
             for scheme in ("prometheus", "prometheus+https")
         },
+        signer=FileSigner(state_dir / LEDGER_KEY_FILE),
     )
     return outside, runner
 
@@ -293,6 +299,17 @@ async def _keep_audiences_short(outside: Outside) -> None:
             await read_audiences(outside)
         except TidegateError as exc:
             _log_failure("audiences", None, exc)
+
+
+async def _keep_ledger_signed(outside: Outside) -> None:
+    """Sign how the ledger stands whenever a head is due; rollouts never wait for it."""
+    assert outside.signer is not None, "compose gives one"
+    while True:
+        try:
+            await asyncio.to_thread(sign_head, outside, outside.signer, only_when_due=True)
+        except TidegateError as exc:
+            _log_failure("ledger", None, exc)
+        await asyncio.sleep(LEDGER_LOOKED_AT_EVERY_SECONDS)
 
 
 def _users_interval(settings: Settings) -> timedelta:
@@ -310,7 +327,9 @@ def _watch_every(settings: Settings) -> timedelta:
 
 def _log_failure(work: str, rollout_id: RolloutId | None, error: BaseException) -> None:
     known = isinstance(error, TidegateError)
-    name = events.STEP_FAILED if work == "step" else events.WATCH_FAILED
+    name = {"step": events.STEP_FAILED, "ledger": events.LEDGER_FAILED}.get(
+        work, events.WATCH_FAILED
+    )
     log.warning(
         name,
         rollout_id=rollout_id,

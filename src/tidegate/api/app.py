@@ -20,6 +20,7 @@ from tidegate.api.routes.events import router as events
 from tidegate.api.routes.freezes import router as freezes
 from tidegate.api.routes.health import API_VERSION
 from tidegate.api.routes.health import router as health
+from tidegate.api.routes.ledger import router as ledger
 from tidegate.api.routes.otlp import router as otlp
 from tidegate.api.routes.plans import router as plans
 from tidegate.api.routes.recordings import router as recordings
@@ -86,6 +87,7 @@ def _routed() -> FastAPI:
         services,
         service_health,
         decisions,
+        ledger,
         otlp,
         health,
         pages,

@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from tidegate.cli import alarm, auth, exit_codes, freeze, rollout, server, service, stop
 from tidegate.cli import access, alarm, exit_codes, rollout, server, service, stop
 from tidegate.cli import alarm, approval, exit_codes, rollout, server, service, stop
+from tidegate.cli import alarm, exit_codes, ledger, rollout, server, service, stop
 from tidegate.cli.approve import approve
 from tidegate.cli.completion import PROGRAM, completion
 from tidegate.cli.halt import halt
@@ -109,6 +110,7 @@ app.add_typer(freeze.app, name="freeze")
 app.add_typer(auth.app, name="auth")
 app.add_typer(access.app, name="access")
 app.add_typer(approval.app, name="approval")
+app.add_typer(ledger.app, name="ledger")
 app.add_typer(server.app, name="server")
 app.command("completion")(completion)
 app.command("version")(with_session(version))

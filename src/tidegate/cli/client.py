@@ -9,7 +9,7 @@ import getpass
 import json
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
@@ -67,7 +67,7 @@ class Client:
         """The server's address."""
         return self._url
 
-    def get(self, path: str, kind: type[Answer], **params: object) -> Answer:
+    def get(self, path: str, kind: type[Answer], /, **params: object) -> Answer:
         """
         Return what is at *path*. Parameters that are None are left out.
 
@@ -83,6 +83,22 @@ class Client:
         key = {"idempotency-key": str(uuid.uuid4())}
         content = json.dumps(body).encode()
         return self._asked("POST", path, kind, content=content, headers=key)
+
+    def download(self, path: str, /, **params: object) -> Iterator[bytes]:
+        """
+        Yield what is at *path*, piece by piece; a connection that breaks before its end is an error.
+
+        Raises as `get` does.
+        """
+        given = {name: _text(value) for name, value in params.items() if value is not None}
+        try:
+            with self._http.stream("GET", path, params=given) as response:
+                if response.is_error:
+                    response.read()
+                    raise _error_of(response, self._url)
+                yield from response.iter_bytes()
+        except httpx.TransportError as exc:
+            raise self._unreachable(exc) from exc
 
     def _asked(self, method: str, path: str, kind: type[Answer], **options: Any) -> Answer:
         response = self._sent(method, path, **options)

@@ -73,6 +73,25 @@ class LedgerEntry(NewEntry):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerQuery:
+    """
+    Which entries of the ledger are wanted; None for any.
+
+    `since` and `until` are the earliest instant and the first that is too late; `before` is a number,
+    to go on behind what was seen already.
+    """
+
+    service: str | None = None
+    rollout_id: str | None = None
+    actor: str | None = None
+    kind: str | None = None
+    rule: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    before: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxMessage:
     """Something to tell the outside, written in the transaction that made it true."""
 
@@ -259,6 +278,14 @@ class Transaction(Protocol):
 
     def ledger_entry(self, number: int) -> LedgerEntry:
         """Return one entry. Raises NotFoundError."""
+        ...
+
+    def latest_entry(self) -> LedgerEntry | None:
+        """Return the last entry of the chain, None when there is none yet."""
+        ...
+
+    def search_ledger(self, query: LedgerQuery, *, limit: int = 100) -> Sequence[LedgerEntry]:
+        """Return the entries that *query* wants, newest first."""
         ...
 
     def enqueue(self, *, at: datetime, type: str, rollout_id: RolloutId, payload_json: str) -> None:

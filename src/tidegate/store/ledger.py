@@ -1,5 +1,5 @@
 """
-The hash chain of the ledger, pure: what an entry's hash covers, and where a chain is broken.
+The hash chain of the ledger, pure: an entry in its place, and where a chain is broken.
 
 An entry's hash covers every field, its number and the hash before it. So an entry that is changed,
 removed, added or moved breaks the chain at that number. A chain that was cut off at its end, or made
@@ -7,18 +7,14 @@ again as a whole, is still a chain: that is seen only by who knows a later head.
 """
 
 from collections.abc import Iterable
-from hashlib import sha256
-from typing import Final
 
-from tidegate.documents.canonical import canonical_json
+from tidegate.documents.ledger.chain import GENESIS_HASH, SCHEME, covered, hash_of
 from tidegate.ports.store import LedgerEntry, NewEntry
-from tidegate.store.tables import instant_text
 
-GENESIS_HASH: Final = "0" * 64
-"""What the first entry has for the hash before it."""
+__all__ = ["GENESIS_HASH", "chained", "entry_hash", "verify_chain"]
 
 
-def entry_hash(entry: NewEntry, *, number: int, previous_hash: str) -> str:
+def entry_hash(entry: NewEntry, *, number: int, previous_hash: str, scheme: int = SCHEME) -> str:
     """
     Return the hash of *entry* at its place in the chain.
 
@@ -26,29 +22,12 @@ def entry_hash(entry: NewEntry, *, number: int, previous_hash: str) -> str:
         entry: The fact. Of a `LedgerEntry` only the fields of the fact count.
         number: Its place, from 1.
         previous_hash: The hash of the entry before it, or `GENESIS_HASH`.
+        scheme: What is covered, see `documents.ledger.chain`.
 
     Returns:
-        64 hexadecimal digits: SHA-256 over the canonical JSON (RFC 8785) of all fields.
+        64 hexadecimal digits.
     """
-    covered = {
-        "number": number,
-        "previous_hash": previous_hash,
-        "at": instant_text(entry.at),
-        "rollout_id": entry.rollout_id,
-        "service": entry.service,
-        "actor": entry.actor,
-        "kind": entry.kind,
-        "rule": entry.rule,
-        "because": entry.because,
-        "state_before": entry.state_before,
-        "state_after": entry.state_after,
-        "observation_json": entry.observation_json,
-        "decision_json": entry.decision_json,
-    }
-    if entry.details_json is not None:
-        # Entries of before had none: their hashes must stay what they are.
-        covered["details_json"] = entry.details_json
-    return sha256(canonical_json(covered).encode("utf-8")).hexdigest()
+    return hash_of(covered(entry, number=number, previous_hash=previous_hash, scheme=scheme))
 
 
 def chained(entry: NewEntry, *, after: tuple[int, str]) -> LedgerEntry:
@@ -94,7 +73,11 @@ def verify_chain(
         holds = (
             entry.number == number
             and entry.previous_hash == previous_hash
-            and entry.hash == entry_hash(entry, number=number, previous_hash=previous_hash)
+            and any(
+                entry.hash
+                == entry_hash(entry, number=number, previous_hash=previous_hash, scheme=scheme)
+                for scheme in (SCHEME, 1)
+            )
         )
         if not holds:
             return number

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, insert, select
 
 from tidegate.domain.quantities import RolloutId
-from tidegate.ports.store import LedgerEntry, NewEntry, OutboxMessage
+from tidegate.ports.store import LedgerEntry, LedgerQuery, NewEntry, OutboxMessage
 from tidegate.store.ledger import GENESIS_HASH, chained
 from tidegate.store.refusals import no_such_entry
 from tidegate.store.rows import Rows
@@ -28,6 +28,7 @@ _ENTRIES = (
     .order_by(ledger.c.number)
     .limit(bindparam("limit"))
 )
+_LATEST = select(ledger).order_by(ledger.c.number.desc()).limit(1)
 _ENTRIES_OF = _ENTRIES.where(ledger.c.rollout_id == bindparam("rollout_id"))
 
 _ENQUEUE = insert(outbox)
@@ -66,6 +67,26 @@ class LedgerRows(Rows):
         if row is None:
             raise no_such_entry(number)
         return _entry(row)
+
+    def latest_entry(self) -> LedgerEntry | None:
+        """Return the last entry of the chain."""
+        row = self._read(_LATEST).first()
+        return None if row is None else _entry(row)
+
+    def search_ledger(self, query: LedgerQuery, *, limit: int = 100) -> Sequence[LedgerEntry]:
+        """Return the entries that *query* wants, newest first."""
+        wanted = select(ledger).order_by(ledger.c.number.desc()).limit(limit)
+        for name in ("service", "rollout_id", "actor", "kind", "rule"):
+            value = getattr(query, name)
+            if value is not None:
+                wanted = wanted.where(ledger.c[name] == value)
+        if query.since is not None:
+            wanted = wanted.where(ledger.c.at >= query.since)
+        if query.until is not None:
+            wanted = wanted.where(ledger.c.at < query.until)
+        if query.before is not None:
+            wanted = wanted.where(ledger.c.number < query.before)
+        return [_entry(row) for row in self._read(wanted)]
 
     def enqueue(self, *, at: datetime, type: str, rollout_id: RolloutId, payload_json: str) -> None:
         """Add a message to the outbox."""

@@ -22,6 +22,7 @@ from tidegate.ports.store import (
     Filed,
     LastKnownGood,
     LedgerEntry,
+    LedgerQuery,
     NewEntry,
     OutboxMessage,
     Remembered,
@@ -229,6 +230,14 @@ class MemoryTransaction:
             raise no_such_entry(number)
         return self._kept.ledger[number - 1]
 
+    def latest_entry(self) -> LedgerEntry | None:
+        """Return the last entry of the chain."""
+        return self._kept.ledger[-1] if self._kept.ledger else None
+
+    def search_ledger(self, query: LedgerQuery, *, limit: int = 100) -> Sequence[LedgerEntry]:
+        """Return the entries that *query* wants, newest first."""
+        return [entry for entry in reversed(self._kept.ledger) if _wanted(entry, query)][:limit]
+
     def enqueue(self, *, at: datetime, type: str, rollout_id: RolloutId, payload_json: str) -> None:
         """Add a message to the outbox."""
         outbox = self._kept.outbox
@@ -434,6 +443,18 @@ def _together(before: TrafficHour, more: TrafficHour) -> TrafficHour:
         requests=before.requests + more.requests,
         bad=before.bad + more.bad,
         people=max(counts, default=None),
+    )
+
+
+def _wanted(entry: LedgerEntry, query: LedgerQuery) -> bool:
+    return (
+        all(
+            getattr(query, name) in (None, getattr(entry, name))
+            for name in ("service", "rollout_id", "actor", "kind", "rule")
+        )
+        and (query.since is None or entry.at >= query.since)
+        and (query.until is None or entry.at < query.until)
+        and (query.before is None or entry.number < query.before)
     )
 
 

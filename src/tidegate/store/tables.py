@@ -137,6 +137,7 @@ ledger: Final = Table(
     Column("hash", Text, nullable=False),
     Column("details_json", Text),
     Index(None, "rollout_id", "number"),
+    Index(None, "service", "number"),
 )
 
 outbox: Final = Table(

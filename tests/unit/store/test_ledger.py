@@ -10,6 +10,11 @@ from tidegate.store.ledger import GENESIS_HASH, chained, entry_hash, verify_chai
 from tidegate.testing.contracts.store_ledger import an_entry
 
 TAMPERINGS = 10_000
+NEW_HASHES = (
+    "5813710185ca8fca6aaada1d5f7d853d46ffa62ff8e034222409218881c1cf51",
+    "0caa31484331f914d3957b4be0340d699b5b105c626bbd2fd16924ac40d85c3a",
+)
+"""Of a chain's first two entries; what was once written is never hashed another way."""
 
 
 def a_chain(length: int = 8) -> list[LedgerEntry]:
@@ -26,8 +31,22 @@ def test_the_hash_of_an_entry_never_changes() -> None:
     """Ledgers that were written by any version can be verified by every later one, and by others."""
     first, second = a_chain(2)
 
-    assert first.hash == "e3079004e5a6ae660b1096b82ced140e69b4b25aa011be7d328bb30ea1ccb574"
-    assert second.hash == "370cb5d77733e421326560d8b94261959020e1972e2d209f5a635ff2a0be00a8"
+    assert (first.hash, second.hash) == NEW_HASHES
+
+
+def test_entries_of_the_first_scheme_are_verified_for_ever() -> None:
+    """A ledger that began before the second scheme, and goes on in it, holds as a whole."""
+    first, second, third = a_chain(3)
+    old_hashes = (
+        "e3079004e5a6ae660b1096b82ced140e69b4b25aa011be7d328bb30ea1ccb574",
+        "370cb5d77733e421326560d8b94261959020e1972e2d209f5a635ff2a0be00a8",
+    )
+    first = replace(first, hash=old_hashes[0])
+    second = replace(second, previous_hash=first.hash, hash=old_hashes[1])
+
+    assert entry_hash(first, number=1, previous_hash=GENESIS_HASH, scheme=1) == old_hashes[0]
+    assert verify_chain([first, second, chained(third, after=(2, second.hash))]) is None
+    assert verify_chain([first, replace(second, decision_json="[]")]) == 2
 
 
 def test_a_chain_that_nobody_touched_holds() -> None:

@@ -22,12 +22,13 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from tidegate.domain.rollout.machine import State
 from tidegate.errors import ActiveRolloutError, StoreError
+from tidegate.ports.store import Filed
 from tidegate.store.engines import engine_for
 from tidegate.store.ledger import verify_chain
 from tidegate.store.open import open_store
 from tidegate.store.sql import SqlStore
 from tidegate.testing import store_victim
-from tidegate.testing.builders import a_plan, a_rollout
+from tidegate.testing.builders import START, a_plan, a_rollout
 from tidegate.testing.contracts.store import StoreContract, a_tick, some_evidence
 from tidegate.testing.contracts.store_ledger import an_entry, append
 from tidegate.testing.contracts.store_rollouts import add, save
@@ -250,6 +251,30 @@ class SqlStoreContract(StoreContract):
         assert packed.count == 3
         assert packed.bytes < sum(len(tick.tick_json) for tick in ticks[: 3 * 64]) / 5
 
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE filed SET record_json = '{}' WHERE kind = 'ledger_head'",
+            "UPDATE filed SET kind = 'ledger_head' WHERE kind = 'other'",
+            "DELETE FROM filed",
+        ],
+    )
+    def test_a_head_of_the_ledger_is_never_changed(
+        self, store: SqlStore, execute: Execute, statement: str
+    ) -> None:
+        """The database refuses it itself; other records may change."""
+        for kind in ("ledger_head", "other"):
+            with store.begin() as transaction:
+                transaction.file(_a_record(kind))
+        with store.begin() as transaction:
+            transaction.file(replace(_a_record("other"), record_json="[]"))
+
+        with pytest.raises(DBAPIError, match="append-only"):
+            execute(statement)
+
+        with store.begin(read_only=True) as transaction:
+            assert transaction.filed("ledger_head", "1") == _a_record("ledger_head")
+
     def test_a_killed_writer_never_leaves_half_a_step(
         self, store: SqlStore, url: str, execute: Execute
     ) -> None:
@@ -268,6 +293,10 @@ class SqlStoreContract(StoreContract):
                 assert revision >= committed
                 reached.add(revision)
         assert len(reached) > KILLS / 2, "the victims hardly wrote anything"
+
+
+def _a_record(kind: str) -> Filed:
+    return Filed(kind=kind, id="1", service=None, is_open=False, at=START, record_json="{}")
 
 
 def _agreed_revision(store: SqlStore, execute: Execute) -> int:

@@ -9,12 +9,13 @@ from datetime import timedelta, timezone
 
 import pytest
 
-from tidegate.domain.quantities import RolloutId
+from tidegate.domain.quantities import RolloutId, ServiceName
 from tidegate.domain.rollout.machine import State
 from tidegate.errors import NotFoundError, StateMovedError
 from tidegate.ports.store import (
     LastKnownGood,
     LedgerEntry,
+    LedgerQuery,
     NewEntry,
     OutboxMessage,
     Remembered,
@@ -141,6 +142,51 @@ class LedgerPromises:
 
         assert [entry.number for entry in of_one] == [1, 3, 4]
         assert [entry.number for entry in page] == [3]
+
+    def test_the_latest_entry_is_the_end_of_the_chain(self, store: Store) -> None:
+        """None before the first."""
+        with store.begin(read_only=True) as transaction:
+            before = transaction.latest_entry()
+        appended = append(store, an_entry(), an_entry())
+
+        with store.begin(read_only=True) as transaction:
+            assert (before, transaction.latest_entry()) == (None, appended[-1])
+
+    @pytest.mark.parametrize(
+        ("query", "numbers"),
+        [
+            (LedgerQuery(), [6, 5, 4, 3, 2, 1]),
+            (LedgerQuery(rollout_id="r-2"), [5]),
+            (LedgerQuery(service="other"), [2]),
+            (LedgerQuery(actor="alice", kind="command"), [4]),
+            (LedgerQuery(actor="alice", kind="decision"), []),
+            (LedgerQuery(rule="give-stop-order"), [4]),
+            (LedgerQuery(since=START + timedelta(hours=3)), [6]),
+            (LedgerQuery(until=START + timedelta(hours=3)), [5, 4, 3, 2, 1]),
+            (LedgerQuery(since=START, until=START), []),
+            (LedgerQuery(before=4, service=SHOP), [3, 1]),
+        ],
+    )
+    def test_the_ledger_is_searched_newest_first(
+        self, store: Store, query: LedgerQuery, numbers: list[int]
+    ) -> None:
+        """By each of what an entry is found by, and by several at once."""
+        append(
+            store,
+            an_entry("1"),
+            replace(an_entry("2"), service=ServiceName("other")),
+            an_entry("3"),
+            replace(an_entry("4"), actor="alice", kind="command", rule="give-stop-order"),
+            an_entry("5", rollout_id="r-2"),
+            replace(an_entry("6"), at=START + timedelta(hours=3)),
+        )
+
+        with store.begin(read_only=True) as transaction:
+            found = transaction.search_ledger(query)
+            first = transaction.search_ledger(query, limit=1)
+
+        assert [entry.number for entry in found] == numbers
+        assert [entry.number for entry in first] == numbers[:1]
 
     @pytest.mark.parametrize("number", [0, -1, 2])
     def test_an_entry_that_is_not_there_is_an_error(self, store: Store, number: int) -> None:

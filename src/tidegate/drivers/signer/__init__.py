@@ -1,0 +1,1 @@
+"""Holders of the key of the ledger."""
