@@ -155,6 +155,14 @@ class SignalSourceError(TidegateError):
     retryable = True
 
 
+class GateError(TidegateError):
+    """What a gate asks can't be asked now."""
+
+    code = "gate.failed"
+    http_status = 502
+    retryable = True
+
+
 class StoreError(TidegateError):
     """The store can't be read or written; nothing was half-written."""
 
