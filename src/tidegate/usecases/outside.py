@@ -13,6 +13,7 @@ from tidegate.domain.rollout.model import Rollout
 from tidegate.errors import NotFoundError, RefusedError
 from tidegate.ports.clock import Clock
 from tidegate.ports.component import Assignment, ComponentDriver
+from tidegate.ports.gate import GateDriver
 from tidegate.ports.signals import Audience, MetricsIntake, SignalSource
 from tidegate.ports.signer import HeadSigner
 from tidegate.ports.store import Store
@@ -29,7 +30,7 @@ class Outside:
     server: no author of a document can mark production's rules away by calling a target a lab.
     `audience` counts people where a proxy can tell them apart. `histories`, by the scheme of a source,
     know past traffic, for forecasts. `intake` keeps metrics that are sent here. `signer` holds the key
-    of the ledger.
+    of the ledger. `gates` is by the kind of gate.
     """
 
     store: Store
@@ -42,6 +43,7 @@ class Outside:
     intake: MetricsIntake | None = None
     histories: Mapping[str, TrafficHistory] = field(default_factory=dict)
     signer: HeadSigner | None = None
+    gates: Mapping[str, GateDriver] = field(default_factory=dict)
 
     def component(self, rollout: Rollout, placement: Placement) -> ComponentDriver:
         """Return the driver that moves *placement*. Raises RefusedError when it isn't there."""

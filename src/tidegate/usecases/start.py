@@ -38,6 +38,7 @@ from tidegate.errors import ActiveRolloutError, InvalidRequestError, RefusedErro
 from tidegate.ports.component import Applied
 from tidegate.ports.store import ServiceRecord, Transaction
 from tidegate.usecases.forecast_findings import refuse_unprovable
+from tidegate.usecases.gates import note_waivers
 from tidegate.usecases.new_signals import begin_in_shadow, with_shadows
 from tidegate.usecases.outside import Outside
 from tidegate.usecases.policies import policy_in_force
@@ -173,6 +174,7 @@ async def start_rollout(
         else:
             started = _begin(transaction, planned, proposal)
         note_command(transaction, planned, started, actor=actor, verb="start", reason=reason)
+        note_waivers(transaction, started)
     outside.wake(started.id)
     return started
 
