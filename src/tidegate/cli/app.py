@@ -13,10 +13,19 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from tidegate.cli import alarm, auth, exit_codes, freeze, rollout, server, service, stop
-from tidegate.cli import access, alarm, exit_codes, rollout, server, service, stop
-from tidegate.cli import alarm, approval, exit_codes, rollout, server, service, stop
-from tidegate.cli import alarm, exit_codes, ledger, rollout, server, service, stop
+from tidegate.cli import (
+    access,
+    alarm,
+    approval,
+    auth,
+    exit_codes,
+    freeze,
+    ledger,
+    rollout,
+    server,
+    service,
+    stop,
+)
 from tidegate.cli.approve import approve
 from tidegate.cli.completion import PROGRAM, completion
 from tidegate.cli.halt import halt
