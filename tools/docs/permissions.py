@@ -27,7 +27,7 @@ HEAD: Final = """\
 
 Every operation of the API and every command behind it needs one permission. Roles bring permissions, and
 grants say who has which role where: [give access](../how-to/access.md). What isn't granted is refused;
-why it is so is in [decision 0022](../adr/0022-roles-and-the-ruling.md).
+why it is so is in [decision 0023](../adr/0023-roles-and-the-ruling.md).
 
 ## Roles
 
