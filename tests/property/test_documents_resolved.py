@@ -1,6 +1,7 @@
 """The resolved document reads back exactly, for any service and not only for those in examples."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -8,9 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.documents.canonical import canonical_json
+from tidegate.documents.gate_kinds import GATE_KINDS
+from tidegate.documents.gates import settings_json
 from tidegate.documents.notation import format_share, parse_any_share, parse_long_duration
 from tidegate.documents.resolved import from_document, to_document
 from tidegate.domain.durations import format_duration
+from tidegate.domain.gates.model import GateMoment, GateSpec
 from tidegate.domain.plan.model import (
     AlertPolicy,
     ComponentSpec,
@@ -160,6 +164,24 @@ phases = st.builds(
     exercises=_tuples(exercises),
     coverage=st.none() | coverages,
 )
+gates = st.lists(
+    st.builds(
+        GateSpec,
+        name=names,
+        kind=st.sampled_from(sorted(GATE_KINDS)),
+        moment=st.sampled_from(GateMoment),
+        settings_json=st.just(""),
+        lasts=durations,
+        phases=_tuples(names),
+    ),
+    max_size=3,
+    unique_by=lambda gate: gate.name,
+).map(
+    lambda found: tuple(
+        replace(gate, settings_json=settings_json(GATE_KINDS[gate.kind].settings()))
+        for gate in found
+    )
+)
 services = st.builds(
     ServiceSpec,
     name=st.just(SERVICE),
@@ -196,6 +218,7 @@ services = st.builds(
         apply_within=durations,
         quarantine=durations,
         warm_up=durations,
+        gates=gates,
         health=st.builds(HealthModel, nodes=_tuples(nodes)),
         alerts=alerts,
     ),

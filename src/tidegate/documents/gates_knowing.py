@@ -36,16 +36,6 @@ class NoIncident(GateSettings):
     )
 
 
-class Blockers(GateSettings):
-    """Nothing stands in the way: no alarm, no halted rollout, no stop order, no freeze."""
-
-    halted_within: Duration = Field(
-        default=timedelta(days=7),
-        description="How long a halted rollout that nobody ended stands in the way. Default 7d.",
-        json_schema_extra={"default": "7d"},
-    )
-
-
 class Healthy(GateSettings):
     """The service is well before it is touched."""
 
@@ -165,6 +155,7 @@ KNOWING_KINDS: Final[Mapping[str, GateKind]] = {
     "digest": GateKind(
         what="every version is fixed by its digest, and is still the same artifact",
         lasts=timedelta(minutes=30),
+        needs_versions=True,
     ),
     "staging-passed": GateKind(
         what="the same versions have completed on a staging target",
@@ -175,14 +166,18 @@ KNOWING_KINDS: Final[Mapping[str, GateKind]] = {
     "no-incident": GateKind(
         what="no alarm of page severity is active", lasts=_SOON, settings=NoIncident
     ),
-    "blockers": GateKind(
-        what="no alarm, no halted rollout, no stop order, no freeze", lasts=_SOON, settings=Blockers
-    ),
+    "blockers": GateKind(what="no alarm, no halted rollout, no stop order, no freeze", lasts=_SOON),
     "healthy": GateKind(
-        what="the service is well before it is touched", lasts=_SOON, settings=Healthy
+        what="the service is well before it is touched",
+        lasts=_SOON,
+        settings=Healthy,
+        needs_traffic=True,
     ),
     "error-budget": GateKind(
-        what="error budget is left", lasts=timedelta(minutes=15), settings=ErrorBudget
+        what="error budget is left",
+        lasts=timedelta(minutes=15),
+        settings=ErrorBudget,
+        needs_traffic=True,
     ),
     "change-size": GateKind(
         what="the change is small enough",
@@ -202,6 +197,7 @@ KNOWING_KINDS: Final[Mapping[str, GateKind]] = {
         what="what remains can carry the peak",
         lasts=timedelta(hours=1),
         settings=Capacity,
+        needs_traffic=True,
         takes_documents=True,
     ),
     "mirror": GateKind(

@@ -27,6 +27,7 @@ from tidegate.documents.plans import (
 )
 from tidegate.documents.problems import Complaint, KeyPath
 from tidegate.documents.resolve_components import resolve_components
+from tidegate.documents.resolve_gates import resolve_gates
 from tidegate.documents.resolve_phases import PhaseReader
 from tidegate.documents.resolve_targets import resolve_targets
 from tidegate.documents.signals import (
@@ -134,6 +135,9 @@ def resolve(file: ServiceFile, base_dir: Path) -> tuple[Resolution | None, list[
     expanded = expand(steps, ground)
     drivers = {component.name: component.driver for component in components}
     plan = _plan(file, name, expanded, drivers, health, is_lab=is_lab)
+    plan = replace(plan, gates=resolve_gates(file.gates, expanded, complaints))
+    if complaints:
+        return None, complaints
     if is_lab and _written_plan(file).apply_within is None and _installs_packages(components):
         plan = replace(plan, apply_within=INSTALLED_WITHIN)
     spec = ServiceSpec(

@@ -20,6 +20,7 @@ from tidegate.documents.alerts import Alerts, alerts_document, resolve_alerts
 from tidegate.documents.canonical import canonical_json
 from tidegate.documents.components import FileSettings, Members, ProcessSettings, Text, Written
 from tidegate.documents.coverage import ResolvedCoverage, coverage_document, coverage_from
+from tidegate.documents.gates_written import ResolvedGates, gates_document, gates_from
 from tidegate.documents.notation import (
     Address,
     AdminAddress,
@@ -193,6 +194,7 @@ class _Plan(Written):
     supersede: Literal["queue", "replace", "bundle"] = "queue"
     alerts: Alerts | None = None
     health: Annotated[list[_Node], Field(max_length=10_000)] = Field(default_factory=list)
+    gates: ResolvedGates = Field(default_factory=list)
 
 
 class _Document(Written):
@@ -336,6 +338,7 @@ def _plan(plan: _Plan, service: ServiceName) -> Plan:
         supersede=Supersede(plan.supersede),
         alerts=resolve_alerts(plan.alerts),
         health=_health_model(plan.health),
+        gates=gates_from(plan.gates),
     )
 
 
@@ -431,6 +434,7 @@ def _plan_document(plan: Plan) -> dict[str, Any]:
         **({"supersede": plan.supersede.value} if plan.supersede is not Supersede.QUEUE else {}),
         **alerts_document(plan.alerts),
         **_health_document(plan.health),
+        **gates_document(plan.gates),
     }
 
 

@@ -22,6 +22,8 @@ from tidegate.documents.components import (
     ProcessComponent,
     Traffic,
 )
+from tidegate.documents.gate_kinds import GATE_KINDS
+from tidegate.documents.gates_written import GateItem, Gates
 from tidegate.documents.notation import shown
 from tidegate.documents.problems import Complaint, KeyPath, path_text
 from tidegate.documents.written import (
@@ -58,6 +60,9 @@ _MODELS: Final[Mapping[tuple[str, ...], type[BaseModel]]] = {
     ("plan",): WrittenPlan,
     ("plan", "phases", "*"): WrittenPhase,
     ("plan", "phases", "*", "prove"): Tolerances,
+    ("gates",): Gates,
+    ("gates", "before_start", "*"): GateItem,
+    ("gates", "before_phase", "*"): GateItem,
 }
 _COMPONENT_PARTS: Final[Mapping[str, type[BaseModel]]] = {"probe": Probe, "traffic": Traffic}
 _COMPONENTS: Final[Mapping[str, type[BaseModel]]] = {
@@ -280,6 +285,9 @@ def _pattern(path: KeyPath) -> tuple[str, ...]:
 
 
 def _model_at(path: KeyPath, document: dict[str, Value]) -> type[BaseModel] | None:
+    if path and path[0] == "gates" and len(path) == 4:
+        kind = GATE_KINDS.get(str(path[3]))
+        return None if kind is None else kind.settings
     depth = {"workload": 1, "components": 2}.get(str(path[0]) if path else "", 0)
     if not depth or len(path) < depth:
         return _MODELS.get(_pattern(path))

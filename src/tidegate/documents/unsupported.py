@@ -41,9 +41,7 @@ _COMPONENT_KEYS: Final = frozenset(
 )
 
 KEYS: Final[dict[tuple[str, ...], frozenset[str]]] = {
-    (): frozenset(
-        {"approvals", "emergency", "flags", "freeze", "gates", "notify", "window", "windows"}
-    ),
+    (): frozenset({"approvals", "emergency", "flags", "freeze", "notify", "window", "windows"}),
     ("workload",): _COMPONENT_KEYS,
     ("components", "*"): _COMPONENT_KEYS,
     ("targets", "*"): frozenset({"context", "inventory"}),

@@ -13,6 +13,7 @@ from pydantic import Discriminator, Field, Tag
 
 from tidegate.documents.alerts import Alerts
 from tidegate.documents.components import TAG_PREFIX, Component, Members, Text, Written
+from tidegate.documents.gates_written import Gates
 from tidegate.documents.limits import WrittenLimit
 from tidegate.documents.notation import (
     Address,
@@ -374,3 +375,4 @@ class ServiceFile(Written):
     health: Health | None = Field(default=None, description="What is measured to find harm.")
     prove: Prove | None = Field(default=None, description="How sure the proof must be.")
     plan: PlanEntry | None = Field(default=None, description="A plan by name, or in full.")
+    gates: Gates | None = Field(default=None, description="What must be green before it moves.")

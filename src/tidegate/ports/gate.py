@@ -15,7 +15,8 @@ from typing import Protocol
 
 from tidegate.domain.gates.model import GateSpec, GateVerdict
 from tidegate.domain.plan.model import Change, ComponentSpec, TargetSpec
-from tidegate.domain.quantities import ComponentName, Placement, ServiceName, TargetName, Version
+from tidegate.domain.plan.traffic import TrafficHour
+from tidegate.domain.quantities import ComponentName, Environment, Placement, ServiceName, Version
 from tidegate.domain.rollout.alarms import Alarm
 
 
@@ -41,9 +42,10 @@ class GateDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassedOn:
-    """That a version completed its phases on a target, with all of its bakes, at a time."""
+    """That a version passed the last of its phases at a placement, with all of its bakes, at a time."""
 
     placement: Placement
+    environment: Environment
     version: Version
     at: datetime
 
@@ -56,7 +58,8 @@ class KnownFacts:
     `passed` holds what completed where, newest first; `alarms` the active ones of the service;
     `halted` says why other rollouts of the service are halted; `freezes` and `stops` which are in
     force, in words; `serving` what each placement served before; `resolved` what the version that
-    was asked for is now, by component (None: it can't be told).
+    was asked for is now, by component (None: it can't be told). `hours` is what was seen of the
+    service's traffic, by target and time. `is_install` tells that nothing was served before.
     """
 
     passed: tuple[PassedOn, ...] = ()
@@ -66,8 +69,8 @@ class KnownFacts:
     stops: tuple[str, ...] = ()
     serving: tuple[tuple[Placement, Version], ...] = ()
     resolved: tuple[tuple[ComponentName, Version | None], ...] = ()
-    error_hours: tuple[tuple[TargetName, datetime, int, int], ...] = ()
-    """Per target and hour: requests and how many of them were bad."""
+    hours: tuple[TrafficHour, ...] = ()
+    is_install: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

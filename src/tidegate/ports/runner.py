@@ -1,5 +1,6 @@
 """
-The runner port: says when a rollout is stepped and its signals are watched. It decides nothing.
+The runner port: says when a rollout is stepped, its signals are watched and its gates are asked. It
+decides nothing.
 
 `Work` is all that a runner may ask of the engine, and a runner is all that the engine asks for turns.
 Nothing outside `drivers/runner` may assume one process: `step` is level-triggered, fenced and may be
@@ -41,6 +42,14 @@ class Work(Protocol):
         Read the signals of these rollouts that are due, once per source, and store what they prove.
 
         Returns those that should be stepped now because a verdict may have changed.
+        """
+        ...
+
+    async def ask(self) -> None:
+        """
+        Ask the gates that are due, so that rollouts which wait for them can go on.
+
+        Returns soon: a gate that is slow to answer is left to itself. Wakes what has an answer.
         """
         ...
 

@@ -20,6 +20,7 @@ from tidegate.domain.rollout.model import Rollout
 from tidegate.drivers.clock.memory import MemoryClock
 from tidegate.drivers.component.memory import MemoryComponent
 from tidegate.drivers.signals.memory import MemorySignals
+from tidegate.ports.gate import GateDriver
 from tidegate.ports.signals import LIMIT_SERIES
 from tidegate.store.memory import MemoryStore
 from tidegate.usecases.outside import Outside
@@ -67,6 +68,7 @@ class MemoryWorld:
 
     Attributes:
         woken: Every rollout that somebody asked to have stepped, in order.
+        gates: The driver of each kind of gate, as the world begins; may be filled later.
         limits: The value of each signal of kind limit, by name, measured anew with every tick.
     """
 
@@ -77,6 +79,7 @@ class MemoryWorld:
     signals: MemorySignals = field(default_factory=MemorySignals)
     woken: list[RolloutId] = field(default_factory=list)
     limits: dict[str, float] = field(default_factory=dict)
+    gates: dict[str, GateDriver] = field(default_factory=dict)
     outside: Outside = field(init=False)
     _work: EngineWork = field(init=False)
     _counts: dict[tuple[Placement, Arm], tuple[int, int]] = field(default_factory=dict)
@@ -92,6 +95,7 @@ class MemoryWorld:
             signals=dict.fromkeys(("envoy", "openmetrics", "prometheus"), self.signals),
             wake=self.woken.append,
             lab_allowed=self.lab_allowed,
+            gates=self.gates,
         )
         self._work = EngineWork(self.outside)
 
@@ -153,6 +157,7 @@ class MemoryWorld:
         """Give one turn to everything unfinished, without letting time pass."""
         for unfinished in self._work.unfinished():
             await self._work.step(unfinished)
+        await self._work.ask()
 
     def rollout(self, rollout_id: RolloutId) -> Rollout:
         """Return a rollout as it is stored."""

@@ -13,6 +13,7 @@ from tidegate.domain.rollout.model import Rollout
 from tidegate.errors import NotFoundError, RefusedError
 from tidegate.ports.clock import Clock
 from tidegate.ports.component import Assignment, ComponentDriver
+from tidegate.ports.gate import GateDriver
 from tidegate.ports.signals import Audience, MetricsIntake, SignalSource
 from tidegate.ports.store import Store
 from tidegate.ports.traffic_history import TrafficHistory
@@ -27,7 +28,8 @@ class Outside:
     `wake` hints the runner that a rollout should be stepped. `lab_allowed` is a setting of the
     server: no author of a document can mark production's rules away by calling a target a lab.
     `audience` counts people where a proxy can tell them apart. `histories`, by the scheme of a source,
-    know past traffic, for forecasts. `intake` keeps metrics that are sent here.
+    know past traffic, for forecasts. `intake` keeps metrics that are sent here. `gates` is by the kind
+    of gate.
     """
 
     store: Store
@@ -39,6 +41,7 @@ class Outside:
     audience: Audience | None = None
     intake: MetricsIntake | None = None
     histories: Mapping[str, TrafficHistory] = field(default_factory=dict)
+    gates: Mapping[str, GateDriver] = field(default_factory=dict)
 
     def component(self, rollout: Rollout, placement: Placement) -> ComponentDriver:
         """Return the driver that moves *placement*. Raises RefusedError when it isn't there."""

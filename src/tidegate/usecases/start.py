@@ -37,6 +37,7 @@ from tidegate.errors import ActiveRolloutError, InvalidRequestError, RefusedErro
 from tidegate.ports.component import Applied
 from tidegate.ports.store import ServiceRecord, Transaction
 from tidegate.usecases.forecast_findings import refuse_unprovable
+from tidegate.usecases.gates import note_waivers
 from tidegate.usecases.new_signals import begin_in_shadow, with_shadows
 from tidegate.usecases.outside import Outside
 from tidegate.usecases.quarantine import end_quarantines
@@ -164,6 +165,7 @@ async def start_rollout(
         else:
             started = _begin(transaction, planned, proposal)
         note_command(transaction, planned, started, actor=actor, verb="start", reason=reason)
+        note_waivers(transaction, started)
     outside.wake(started.id)
     return started
 

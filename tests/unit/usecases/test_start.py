@@ -32,8 +32,9 @@ async def test_a_start_records_and_moves_nothing(make_bench):
     assert started.state is State.WAITING
     assert bench.exposes_nobody()
     assert bench.component.log == []
-    (entry,) = bench.ledger(started.id)
+    entry, waiver = bench.ledger(started.id)
     assert (entry.rule, entry.actor, entry.because) == ("start", "alice", f"code={NEW}")
+    assert (waiver.rule, waiver.actor) == ("waive-gate", "alice")
     assert bench.woken == [started.id]
 
 

@@ -113,6 +113,17 @@ class Forecast(Shape):
     phases: list[PhaseForecast]
 
 
+class PlannedGate(Shape):
+    """One gate that must be green: before the start, or before the named phases (none named: all)."""
+
+    name: str
+    kind: str
+    moment: str = Field(description="before_start or before_phase.")
+    phases: list[str]
+    lasts_seconds: float = Field(description="How long an answer of it is good.")
+    settings: dict[str, object]
+
+
 class Plan(Shape):
     """What starting would do. Nothing has been changed."""
 
@@ -126,6 +137,10 @@ class Plan(Shape):
     phases: list[Phase]
     forecast: Forecast
     findings: list[Finding]
+    gates: list[PlannedGate] = Field(default_factory=list)
+    gates_not_configured: list[str] = Field(
+        default_factory=list, description="Kinds of gates that nothing asks for in this plan."
+    )
     notes: list[str] = Field(
         default_factory=list, description="What is different in this start, in words."
     )

@@ -22,6 +22,7 @@ from tidegate.domain.rollout.decisions import Observation
 from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import Rollout, WaitingOn
 from tidegate.ports.store import EvidencePoint, StoredEvidence
+from tidegate.usecases.governance import governance_of
 from tidegate.usecases.meter import read_meter
 from tidegate.usecases.observe import observe
 from tidegate.usecases.outside import Outside
@@ -94,13 +95,26 @@ async def show_now(outside: Outside, look: Look) -> shapes.Rollout:
         return show_record(outside, look)
     seen = await observe(outside, rollout)
     now = outside.clock.now()
+    with outside.store.begin(read_only=True) as transaction:
+        said = governance_of(transaction, rollout, now)
     return show_rollout(
         rollout,
         now=now,
         evidence=look.evidence,
         seen=seen,
         waiting_on=_waiting_now(
-            Observation(now=now, rollout=rollout, placements=seen, evidence=look.evidence)
+            Observation(
+                now=now,
+                rollout=rollout,
+                placements=seen,
+                evidence=look.evidence,
+                stop_orders=said.stop_orders,
+                gates=said.gates,
+                calendar=said.calendar,
+                void_approvals=said.void_approvals,
+                debts=said.debts,
+                queued=said.queued,
+            )
         ),
     )
 

@@ -1,5 +1,6 @@
 """A proposal with its forecast, as they are shown."""
 
+import json
 from collections.abc import Sequence
 from datetime import timedelta
 from operator import mul
@@ -7,6 +8,7 @@ from operator import mul
 from tidegate.api.shapes import plan as shapes
 from tidegate.api.showing.evidence import finite
 from tidegate.api.showing.rollout import component_change, show_phase
+from tidegate.domain.gates.model import GateSpec
 from tidegate.domain.plan.findings import Finding
 from tidegate.domain.plan.model import SignalKind, ToleranceUnit
 from tidegate.domain.plan.traffic import HOURS_OF_WEEK, ServiceTraffic
@@ -17,6 +19,7 @@ from tidegate.usecases.forecast import (
     PhaseForecast,
     SignalForecast,
 )
+from tidegate.usecases.gates import not_configured
 from tidegate.usecases.start import Proposal
 
 
@@ -63,11 +66,24 @@ def show_plan(
             )
             for finding in findings
         ],
+        gates=[_gate(gate) for gate in proposal.plan.gates],
+        gates_not_configured=[*not_configured(proposal.plan)],
         notes=[
             f"{name} is new and begins in shadow: it is watched and judged, and can't hold or halt;"
             " to enforce it at once, write shadow: false"
             for name in proposal.shadowed
         ],
+    )
+
+
+def _gate(gate: GateSpec) -> shapes.PlannedGate:
+    return shapes.PlannedGate(
+        name=gate.name,
+        kind=gate.kind,
+        moment=gate.moment.value,
+        phases=[*gate.phases],
+        lasts_seconds=gate.lasts.total_seconds(),
+        settings=json.loads(gate.settings_json),
     )
 
 

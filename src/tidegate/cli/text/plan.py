@@ -34,6 +34,7 @@ def plan_view(plan: Plan, *, wide: bool, start_with: str) -> list[Text | str]:
     ):
         if len(rows) > 1:
             lines += ["", title, *columns(rows, indent="  ")]
+    lines += ["", *_gates(plan)]
     problems = _problems(plan)
     if problems:
         lines += ["", "Warnings", *problems]
@@ -90,6 +91,28 @@ def _rows(plan: Plan, *, wide: bool) -> list[list[Cell]]:
             ]
         rows.append(row)
     return rows
+
+
+def _gates(plan: Plan) -> list[Text | str]:
+    """Return the gates that must be green, and the kinds that nobody asked for."""
+    without = f"Not configured: {', '.join(plan.gates_not_configured) or 'none'}"
+    if not plan.gates:
+        return ["Gates  none", f"  {without}"]
+    rows: list[list[Cell]] = [["gate", "green before", "an answer lasts", "settings"]]
+    for gate in plan.gates:
+        before = "the start" if gate.moment == "before_start" else "every phase"
+        settings = ", ".join(
+            f"{key} {value}" for key, value in gate.settings.items() if value is not None
+        )
+        rows.append(
+            [
+                gate.name if gate.name == gate.kind else f"{gate.name} ({gate.kind})",
+                words.list_words(gate.phases) if gate.phases else before,
+                words.duration_words(gate.lasts_seconds),
+                settings or "-",
+            ]
+        )
+    return ["Gates", *columns(rows, indent="  "), f"  {without}"]
 
 
 def _moves(phase: Phase) -> str:

@@ -57,8 +57,9 @@ class GateEvidence:
     One answer of a gate, for the ledger and for auditors.
 
     `change_digest` says about which bundle of versions it is. `facts` are what was measured, as
-    text by name. `documents` are the ids of what was submitted and read for it. `by` is the
-    driver's name with its version of the rule.
+    text by name. `documents` are the digests of what was submitted and read for it. `by` is the
+    driver's name with its version of the rule. `bound_to` is the digest of all else that the question
+    was about: the plan, the gate's settings, the phase.
     """
 
     id: str
@@ -73,6 +74,7 @@ class GateEvidence:
     measured_at: datetime
     expires_at: datetime
     by: str
+    bound_to: str = ""
 
 
 class GateState(StrEnum):
@@ -101,9 +103,16 @@ class GateSeen:
         return self.state is GateState.GREEN
 
 
-def gate_seen(spec: GateSpec, evidence: GateEvidence | None, now: datetime) -> GateSeen:
-    """Return how the gate *spec* stands at *now* by its latest *evidence* about this very change."""
-    if evidence is None:
+def gate_seen(
+    spec: GateSpec, evidence: GateEvidence | None, now: datetime, *, bound_to: str
+) -> GateSeen:
+    """
+    Return how the gate *spec* stands at *now* by its latest *evidence* about this very change.
+
+    Only an answer to the question as it is asked now counts: one that is bound to anything but
+    *bound_to* was about another plan, phase or setting.
+    """
+    if evidence is None or evidence.bound_to != bound_to:
         return GateSeen(
             spec=spec,
             state=GateState.MISSING,
@@ -116,6 +125,9 @@ def gate_seen(spec: GateSpec, evidence: GateEvidence | None, now: datetime) -> G
     if now >= evidence.expires_at:
         state = GateState.EXPIRED
         because = f"its answer is too old (was {evidence.verdict.value}: {evidence.because})"
+    elif now < evidence.measured_at:
+        state = GateState.EXPIRED
+        because = "its answer is from later than now: a clock was set back"
     return GateSeen(
         spec=spec,
         state=state,

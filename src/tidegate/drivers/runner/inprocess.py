@@ -60,6 +60,7 @@ class InProcessRunner:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._give_turns(work, tasks))
             tasks.create_task(self._keep_watch(work))
+            tasks.create_task(self._keep_asking(work))
 
     def _schedule(self, rollout_id: RolloutId, due_at: datetime) -> None:
         known = self._latest.get(rollout_id)
@@ -144,4 +145,13 @@ class InProcessRunner:
                 else:
                     for rollout_id in changed:
                         self.wake(rollout_id)
+            await self._clock.sleep_until(began + self._watch_every)
+
+    async def _keep_asking(self, work: Work) -> None:
+        while True:
+            began = self._clock.now()
+            try:
+                await work.ask()
+            except Exception as exc:  # noqa: BLE001 - rollouts wait for gates longer, and for nothing else
+                self._log("gates", None, exc)
             await self._clock.sleep_until(began + self._watch_every)

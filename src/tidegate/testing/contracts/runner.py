@@ -34,6 +34,8 @@ class ScriptedWork:
         self.most_at_once: dict[RolloutId, int] = {}
         self.on_step: Callable[[RolloutId, int], Turn | Exception] = self._over
         self.verdicts: list[RolloutId] = []
+        self.asked = 0
+        self.ask_fails = False
         self.hang: set[RolloutId] = set()
         self.released = asyncio.Event()
         self._unfinished = tuple(unfinished)
@@ -60,6 +62,12 @@ class ScriptedWork:
         self.watched.append(tuple(rollout_ids))
         verdicts, self.verdicts = self.verdicts, []
         return verdicts
+
+    async def ask(self) -> None:
+        """Count the round, and fail if told to."""
+        self.asked += 1
+        if self.ask_fails:
+            raise RuntimeError("a gate's fault")
 
     def unfinished(self) -> Sequence[RolloutId]:
         """Return what the test says is unfinished."""
@@ -196,3 +204,10 @@ class RunnerContract:
 
         await self._run(runner, work, lambda: work.stepped.count(TWO) >= 5)
         assert work.stepped.count(ONE) == 1
+
+    async def test_keeps_asking_gates(self, runner: Runner, clock: Clock) -> None:
+        """Again and again, also when nothing is unfinished, and after a round that failed."""
+        work = ScriptedWork(clock)
+        work.ask_fails = True
+
+        await self._run(runner, work, lambda: work.asked >= 3)
