@@ -16,6 +16,7 @@ from tidegate.api.routes.commands import router as commands
 from tidegate.api.routes.decisions import router as decisions
 from tidegate.api.routes.events import router as events
 from tidegate.api.routes.freezes import router as freezes
+from tidegate.api.routes.gates import router as gates
 from tidegate.api.routes.health import API_VERSION
 from tidegate.api.routes.health import router as health
 from tidegate.api.routes.otlp import router as otlp
@@ -78,6 +79,7 @@ def _routed() -> FastAPI:
         stops,
         freezes,
         tokens,
+        gates,
         events,
         services,
         service_health,
