@@ -18,6 +18,7 @@ from tidegate.api.routes.commands import router as commands
 from tidegate.api.routes.decisions import router as decisions
 from tidegate.api.routes.events import router as events
 from tidegate.api.routes.freezes import router as freezes
+from tidegate.api.routes.gates import router as gates
 from tidegate.api.routes.health import API_VERSION
 from tidegate.api.routes.health import router as health
 from tidegate.api.routes.ledger import router as ledger
@@ -83,6 +84,7 @@ def _routed() -> FastAPI:
         freezes,
         tokens,
         access,
+        gates,
         events,
         services,
         service_health,

@@ -26,6 +26,7 @@ from tidegate.cli import (
     service,
     stop,
 )
+from tidegate.cli import alarm, auth, exit_codes, freeze, gate, rollout, server, service, stop
 from tidegate.cli.approve import approve
 from tidegate.cli.completion import PROGRAM, completion
 from tidegate.cli.halt import halt
@@ -120,6 +121,7 @@ app.add_typer(auth.app, name="auth")
 app.add_typer(access.app, name="access")
 app.add_typer(approval.app, name="approval")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(gate.app, name="gate")
 app.add_typer(server.app, name="server")
 app.command("completion")(completion)
 app.command("version")(with_session(version))

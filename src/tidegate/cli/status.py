@@ -3,11 +3,14 @@
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
-from tidegate.api.shapes.rollout import Rollouts
-from tidegate.cli.asking import get_evidence, get_rollout
+from tidegate.api.shapes.gates import Gates
+from tidegate.api.shapes.rollout import Rollout, Rollouts
+from tidegate.cli.asking import get_evidence, get_rollout, rollout_path
 from tidegate.cli.client import Client
 from tidegate.cli.session import Session
+from tidegate.cli.text.gates import gate_lines
 from tidegate.cli.text.rollout import rollout_list, rollout_view
 
 Limit = Annotated[int, typer.Option(min=1, max=500, help="At most so many.")]
@@ -33,12 +36,26 @@ def show_one(session: Session, client: Client, name: str) -> None:
     """Print one rollout in full."""
     found = get_rollout(client, name)
     evidence = get_evidence(client, found.id)
+    gates = client.get(rollout_path(found.id, "gates"), Gates)
     printer = session.printer
     printer.show(
-        {**found.model_dump(mode="json"), "evidence": evidence.model_dump(mode="json")},
-        text=lambda: rollout_view(found, evidence, wide=printer.is_wide, times=session.times),
+        {
+            **found.model_dump(mode="json"),
+            "evidence": evidence.model_dump(mode="json"),
+            "gates": gates.model_dump(mode="json")["gates"],
+        },
+        text=lambda: [
+            *rollout_view(found, evidence, wide=printer.is_wide, times=session.times),
+            *_gates(found, gates, session),
+        ],
         names=[found.id],
     )
+
+
+def _gates(found: Rollout, gates: Gates, session: Session) -> list[Text | str]:
+    if not gates.gates or found.is_final:
+        return []
+    return ["Gates", *gate_lines(gates.gates, now=gates.as_of, times=session.times)]
 
 
 def show_list(session: Session, found: Rollouts) -> None:

@@ -86,7 +86,7 @@ async def propose(
     """
     spec = resolved.spec
     _refuse_lab(outside, spec)
-    change = await _resolve_change(outside, spec, versions)
+    change = await resolve_change(outside, spec, versions)
     plan = _only_moves_of(spec.plan, change)
     observed = await _observed(outside, spec, plan)
     served = [(applied.placement, applied.serving) for applied in observed]
@@ -290,9 +290,16 @@ def _refuse_lab(outside: Outside, spec: ServiceSpec) -> None:
         )
 
 
-async def _resolve_change(
+async def resolve_change(
     outside: Outside, spec: ServiceSpec, versions: Mapping[str, str]
 ) -> Change:
+    """
+    Return the change to *versions* (component to version) of a service, by digest.
+
+    Raises:
+        InvalidRequestError: a component is unknown, or no version was given.
+        VersionNotFoundError: a version doesn't exist.
+    """
     names = {component.name for component in spec.components}
     unknown = sorted(set(versions) - names)
     if unknown or not versions:

@@ -18,6 +18,7 @@ from tidegate.api.routes.known import PROPOSING, resolved_service
 from tidegate.api.shapes import evidence as evidence_shapes
 from tidegate.api.shapes import ledger as ledger_shapes
 from tidegate.api.shapes import rollout as shapes
+from tidegate.api.showing.gates import show_gates
 from tidegate.api.showing.ledger import show_entry
 from tidegate.api.showing.look import look_at, show_meter, show_now, show_record
 from tidegate.api.showing.rollout import show_rollout
@@ -119,6 +120,7 @@ async def why(rollout: str, outside: World) -> ledger_shapes.Why:
         brought_here_by=None if brought is None else show_entry(brought),
         last_decision=None if last is None else show_entry(last),
         evidence=await run_in_threadpool(show_meter, outside, look, people, None),
+        gates=show_gates(outside, look.rollout).gates,
     )
 
 

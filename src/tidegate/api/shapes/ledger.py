@@ -4,6 +4,7 @@ from pydantic import Field
 
 from tidegate.api.shapes.base import Instant, Shape, WireInteger
 from tidegate.api.shapes.evidence import Evidence
+from tidegate.api.shapes.gates import Gate
 from tidegate.api.shapes.rollout import Exposure, Rollout
 
 
@@ -68,3 +69,4 @@ class Why(Shape):
     brought_here_by: Entry | None
     last_decision: Entry | None
     evidence: Evidence
+    gates: list[Gate] = Field(default_factory=list, description="In the order of the plan.")

@@ -5,6 +5,7 @@ from rich.text import Text
 from tidegate.api import words
 from tidegate.api.shapes.ledger import Decision, Replay, Why
 from tidegate.api.shapes.rollout import Rollout
+from tidegate.cli.text.gates import gate_lines
 from tidegate.cli.text.rollout import (
     entry_line,
     evidence_lines,
@@ -49,6 +50,8 @@ def why_view(why: Why, *, wide: bool, times: TimeFormat) -> list[Text | str]:
     targets = exposure_lines(rollout)
     if targets:
         lines += ["Targets", *targets]
+    if why.gates and not rollout.is_final:
+        lines += ["Gates", *gate_lines(why.gates, now=rollout.as_of, times=times)]
     can = _commands(rollout)
     if can:
         lines += ["You can", *can]
