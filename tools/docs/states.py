@@ -37,7 +37,7 @@ REASONS: Final = {
     ReasonCode.STOP_ORDER: "a stop order to be lifted",
     ReasonCode.DEBT: "an overdue debt of an emergency to be settled (not reached by this version)",
     ReasonCode.GATE: "a gate to turn green (not reached by this version)",
-    ReasonCode.WINDOW: "a freeze to end; what is exposed stays so",
+    ReasonCode.WINDOW: "a window to open or a freeze to end; what is exposed stays so",
     ReasonCode.APPROVAL: "a person's yes to the next phase",
     ReasonCode.APPLYING: "targets to serve what was asked, until `apply_within`",
     ReasonCode.BAKE_TIME: "the rest of the bake's time; the proof is there",

@@ -30,6 +30,14 @@ from tidegate.documents.notation import (
     parse_long_duration,
 )
 from tidegate.documents.problems import Problem, invalid_document, path_text
+from tidegate.documents.resolved_windows import (
+    ResolvedExceptions,
+    ResolvedWindow,
+    exceptions_document,
+    exceptions_from,
+    window_document,
+    window_from,
+)
 from tidegate.domain.durations import format_duration
 from tidegate.domain.plan.model import (
     ComponentSpec,
@@ -159,6 +167,7 @@ class _Phase(Written):
     signals: list[_Signal]
     exercise: list[_Exercise]
     coverage: ResolvedCoverage | None = None
+    window: ResolvedWindow | None = None
 
 
 class _Budget(Written):
@@ -193,6 +202,7 @@ class _Plan(Written):
     supersede: Literal["queue", "replace", "bundle"] = "queue"
     alerts: Alerts | None = None
     health: Annotated[list[_Node], Field(max_length=10_000)] = Field(default_factory=list)
+    exceptions: ResolvedExceptions | None = None
 
 
 class _Document(Written):
@@ -336,6 +346,7 @@ def _plan(plan: _Plan, service: ServiceName) -> Plan:
         supersede=Supersede(plan.supersede),
         alerts=resolve_alerts(plan.alerts),
         health=_health_model(plan.health),
+        exceptions=exceptions_from(plan.exceptions),
     )
 
 
@@ -402,6 +413,7 @@ def _phase(phase: _Phase, service: ServiceName) -> Phase:
             for exercise in phase.exercise
         ),
         coverage=coverage_from(phase.coverage),
+        window=window_from(phase.window),
     )
 
 
@@ -431,6 +443,7 @@ def _plan_document(plan: Plan) -> dict[str, Any]:
         **({"supersede": plan.supersede.value} if plan.supersede is not Supersede.QUEUE else {}),
         **alerts_document(plan.alerts),
         **_health_document(plan.health),
+        **exceptions_document(plan.exceptions),
     }
 
 
@@ -478,6 +491,7 @@ def _phase_document(phase: Phase) -> dict[str, Any]:
             for exercise in phase.exercises
         ],
         **coverage_document(phase.coverage),
+        **window_document(phase.window),
     }
 
 

@@ -24,6 +24,12 @@ from tidegate.documents.components import (
 )
 from tidegate.documents.notation import shown
 from tidegate.documents.problems import Complaint, KeyPath, path_text
+from tidegate.documents.windows import (
+    WrittenExceptions,
+    WrittenHolidays,
+    WrittenPlanWindow,
+    WrittenWindow,
+)
 from tidegate.documents.written import (
     Coverage,
     Exercise,
@@ -58,6 +64,11 @@ _MODELS: Final[Mapping[tuple[str, ...], type[BaseModel]]] = {
     ("plan",): WrittenPlan,
     ("plan", "phases", "*"): WrittenPhase,
     ("plan", "phases", "*", "prove"): Tolerances,
+    ("plan", "window"): WrittenPlanWindow,
+    ("plan", "window", "holidays"): WrittenHolidays,
+    ("plan", "window", "exceptions"): WrittenExceptions,
+    ("plan", "phases", "*", "window"): WrittenWindow,
+    ("plan", "phases", "*", "window", "holidays"): WrittenHolidays,
 }
 _COMPONENT_PARTS: Final[Mapping[str, type[BaseModel]]] = {"probe": Probe, "traffic": Traffic}
 _COMPONENTS: Final[Mapping[str, type[BaseModel]]] = {
