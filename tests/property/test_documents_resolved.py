@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TypeVar
 
 from hypothesis import given
@@ -13,6 +13,13 @@ from tidegate.documents.gate_kinds import GATE_KINDS
 from tidegate.documents.gates import settings_json
 from tidegate.documents.notation import format_share, parse_any_share, parse_long_duration
 from tidegate.documents.resolved import from_document, to_document
+from tidegate.domain.calendar.windows import (
+    DayHours,
+    ExceptionBudget,
+    Holidays,
+    Recurrence,
+    Window,
+)
 from tidegate.domain.durations import format_duration
 from tidegate.domain.gates.model import GateMoment, GateSpec
 from tidegate.domain.plan.model import (
@@ -150,6 +157,39 @@ nodes = st.builds(
     signals=_tuples(names),
     needs=_tuples(st.builds(Dependency, node=names, impact=st.sampled_from(Impact))),
 )
+minutes = st.integers(0, 24 * 60 - 1)
+spans = st.tuples(st.integers(0, 6), minutes, minutes.filter(bool)).map(
+    lambda one: DayHours(
+        weekday=one[0],
+        begins=timedelta(minutes=one[1]),
+        ends=timedelta(minutes=one[1] + one[2]),
+    )
+)
+whole_days = st.integers(0, 6).map(
+    lambda day: DayHours(weekday=day, begins=timedelta(0), ends=timedelta(days=1))
+)
+holidays = st.builds(
+    Holidays,
+    country=st.sampled_from(["", "DE", "US"]),
+    dates=st.lists(st.dates(date(2000, 1, 1), date(2099, 12, 31)), max_size=3).map(tuple),
+)
+windows = st.builds(
+    Window,
+    hours=st.lists(spans | whole_days, min_size=1, max_size=6).map(
+        lambda found: tuple(sorted(found, key=lambda one: one.weekday))
+    ),
+    holidays=holidays,
+    production_only=st.booleans(),
+) | st.builds(
+    Window,
+    recurrence=st.builds(
+        Recurrence,
+        rule=st.sampled_from(["FREQ=DAILY", "FREQ=WEEKLY;BYDAY=TU,TH;BYHOUR=10"]),
+        starting=st.just("2026-01-05T09:00"),
+        lasts=st.integers(1, 7 * 86_400).map(lambda seconds: timedelta(seconds=seconds)),
+    ),
+    holidays=holidays,
+)
 phases = st.builds(
     Phase,
     name=words,
@@ -163,6 +203,7 @@ phases = st.builds(
     signals=_tuples(signals),
     exercises=_tuples(exercises),
     coverage=st.none() | coverages,
+    window=st.none() | windows,
 )
 gates = st.lists(
     st.builds(
@@ -221,6 +262,7 @@ services = st.builds(
         gates=gates,
         health=st.builds(HealthModel, nodes=_tuples(nodes)),
         alerts=alerts,
+        exceptions=st.builds(ExceptionBudget, count=st.integers(0, 100), per=durations),
     ),
 )
 

@@ -36,7 +36,7 @@ REASONS: Final = {
     ReasonCode.QUEUE: "its turn: another rollout has its targets",
     ReasonCode.STOP_ORDER: "a stop order to be lifted",
     ReasonCode.DEBT: "an overdue debt of an emergency to be settled (not reached by this version)",
-    ReasonCode.WINDOW: "a freeze to end; what is exposed stays so",
+    ReasonCode.WINDOW: "a window to open or a freeze to end; what is exposed stays so",
     ReasonCode.GATE: "a gate to turn green: no answer, an old and an unclear one aren't",
     ReasonCode.APPROVAL: "a person's yes to the next phase",
     ReasonCode.APPLYING: "targets to serve what was asked, until `apply_within`",

@@ -20,13 +20,13 @@ from tidegate.cli import (
     auth,
     exit_codes,
     freeze,
+    gate,
     ledger,
     rollout,
     server,
     service,
     stop,
 )
-from tidegate.cli import alarm, auth, exit_codes, freeze, gate, rollout, server, service, stop
 from tidegate.cli.approve import approve
 from tidegate.cli.completion import PROGRAM, completion
 from tidegate.cli.halt import halt

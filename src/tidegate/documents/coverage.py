@@ -8,7 +8,6 @@ that carries these labels. Envoy's counters carry none.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field
 
@@ -16,6 +15,7 @@ from tidegate.documents.components import Text, Written
 from tidegate.documents.notation import checked_by, format_share, parse_share, shown
 from tidegate.documents.problems import Complaint, KeyPath
 from tidegate.documents.written import Coverage
+from tidegate.documents.zones import zone as known_zone
 from tidegate.domain.plan.model import CoverageSpec
 from tidegate.domain.quantities import FULL_WEIGHT_BPS
 
@@ -119,7 +119,7 @@ def zone_complaints(spec: CoverageSpec, zones: Sequence[str | None]) -> list[Com
             fix="write an IANA name like Europe/Paris; where no name is known, install tzdata",
         )
         for index, zone in enumerate(zones)
-        if zone is not None and not _is_zone(zone)
+        if zone is not None and known_zone(zone) is None
     ]
 
 
@@ -165,11 +165,3 @@ def _fraction(bps: int) -> float:
 
 def _written(fraction: float) -> str:
     return format_share(round(fraction * FULL_WEIGHT_BPS))
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True

@@ -15,6 +15,7 @@ from typing import Final, Literal
 
 from tidegate.documents.problems import KeyPath
 from tidegate.documents.written import Tolerances
+from tidegate.domain.calendar.windows import Window
 from tidegate.domain.plan.model import Move, TargetSpec
 from tidegate.domain.quantities import (
     FULL_WEIGHT_BPS,
@@ -39,7 +40,11 @@ Share = int | Literal["internal"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One written phase, with names resolved; `at_once` is how many targets move together."""
+    """
+    One written phase, with names resolved; `at_once` is how many targets move together.
+
+    `window` is None where the phase says nothing of one.
+    """
 
     name: str
     targets: tuple[TargetSpec, ...]
@@ -53,6 +58,7 @@ class Step:
     approvals: int = 0
     approvers: str = ""
     approval_life: timedelta | None = None
+    window: Window | Literal["none"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

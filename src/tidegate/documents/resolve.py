@@ -30,6 +30,7 @@ from tidegate.documents.resolve_components import resolve_components
 from tidegate.documents.resolve_gates import resolve_gates
 from tidegate.documents.resolve_phases import PhaseReader
 from tidegate.documents.resolve_targets import resolve_targets
+from tidegate.documents.resolve_windows import Windows
 from tidegate.documents.signals import (
     DRIVERS_BEHIND_ENVOY,
     ENVOY,
@@ -39,6 +40,7 @@ from tidegate.documents.signals import (
     ResolvedHealth,
     resolve_health,
 )
+from tidegate.documents.windows import resolve_exceptions
 from tidegate.documents.written import (
     Health,
     ModelNode,
@@ -133,8 +135,10 @@ def resolve(file: ServiceFile, base_dir: Path) -> tuple[Resolution | None, list[
     if complaints:
         return None, complaints
     expanded = expand(steps, ground)
+    windows = Windows(file, targets, complaints)
     drivers = {component.name: component.driver for component in components}
-    plan = _plan(file, name, expanded, drivers, health, is_lab=is_lab)
+    plan = _plan(file, name, expanded, drivers, health, windows, is_lab=is_lab)
+    complaints.extend(windows.zone_complaints(plan))
     plan = replace(plan, gates=resolve_gates(file.gates, expanded, complaints))
     if complaints:
         return None, complaints
@@ -193,13 +197,14 @@ def _plan(
     expanded: list[ExpandedPhase],
     drivers: dict[ComponentName, str],
     health: ResolvedHealth,
+    windows: Windows,
     *,
     is_lab: bool,
 ) -> Plan:
     written = _written_plan(file)
     proof = LAB_PROOF if is_lab else PROOF
     clocks = LAB_CLOCKS if is_lab else CLOCKS
-    phases = tuple(_phase(file, one, drivers, health, proof, written) for one in expanded)
+    phases = tuple(_phase(file, one, drivers, health, proof, written, windows) for one in expanded)
     tick = written.tick or clocks.tick
     no_data = file.health.no_data if file.health else None
     warm_up = file.health.warm_up if file.health else None
@@ -220,6 +225,7 @@ def _plan(
         supersede=Supersede(written.supersede),
         alerts=resolve_alerts(file.health.alerts if file.health else None),
         health=resolve_model(_written_model(file), file.service, watched),
+        exceptions=resolve_exceptions(written.window),
     )
 
 
@@ -250,6 +256,7 @@ def _phase(
     health: ResolvedHealth,
     proof: ProofDefaults,
     written: WrittenPlan,
+    windows: Windows,
 ) -> Phase:
     step = expanded.step
     signals = health.for_drivers([drivers[name] for name in step.components])
@@ -278,6 +285,7 @@ def _phase(
         coverage=health.coverage.in_force(is_lab=proof is LAB_PROOF)
         if health.coverage and exposes_users
         else None,
+        window=windows.of_phase(expanded),
     )
 
 

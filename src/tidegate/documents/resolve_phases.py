@@ -1,11 +1,14 @@
 """The phases of a file with their names resolved: which components, which targets, which shares."""
 
 from datetime import timedelta
+from typing import Literal
 
 from tidegate.documents.notation import shown
 from tidegate.documents.plans import MIXED_RING, Ground, Step
 from tidegate.documents.problems import Complaint, KeyPath
+from tidegate.documents.windows import NO_WINDOW, resolve_window
 from tidegate.documents.written import WrittenApproval, WrittenPhase
+from tidegate.domain.calendar.windows import Window
 from tidegate.domain.plan.model import TargetSpec
 from tidegate.domain.quantities import FULL_WEIGHT_BPS, ComponentName, TargetName
 
@@ -57,7 +60,15 @@ class PhaseReader:
             approvals=approvals,
             approvers=approvers,
             approval_life=approval_life,
+            window=self._window(phase, path),
         )
+
+    def _window(self, phase: WrittenPhase, path: KeyPath) -> Window | Literal["none"] | None:
+        if phase.window is None:
+            return None
+        if isinstance(phase.window, str):
+            return NO_WINDOW
+        return resolve_window(phase.window, (*path, "window"), self.complaints)
 
     def _refuse(self, path: KeyPath, what: str, fix: str) -> None:
         self.complaints.append(Complaint(path=path, what=what, fix=fix))

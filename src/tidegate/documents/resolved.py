@@ -31,6 +31,14 @@ from tidegate.documents.notation import (
     parse_long_duration,
 )
 from tidegate.documents.problems import Problem, invalid_document, path_text
+from tidegate.documents.resolved_windows import (
+    ResolvedExceptions,
+    ResolvedWindow,
+    exceptions_document,
+    exceptions_from,
+    window_document,
+    window_from,
+)
 from tidegate.domain.durations import format_duration
 from tidegate.domain.plan.model import (
     ComponentSpec,
@@ -161,6 +169,7 @@ class _Phase(Written):
     signals: list[_Signal]
     exercise: list[_Exercise]
     coverage: ResolvedCoverage | None = None
+    window: ResolvedWindow | None = None
 
 
 class _Budget(Written):
@@ -196,6 +205,7 @@ class _Plan(Written):
     alerts: Alerts | None = None
     health: Annotated[list[_Node], Field(max_length=10_000)] = Field(default_factory=list)
     gates: ResolvedGates = Field(default_factory=list)
+    exceptions: ResolvedExceptions | None = None
 
 
 class _Document(Written):
@@ -340,6 +350,7 @@ def _plan(plan: _Plan, service: ServiceName) -> Plan:
         alerts=resolve_alerts(plan.alerts),
         health=_health_model(plan.health),
         gates=gates_from(plan.gates),
+        exceptions=exceptions_from(plan.exceptions),
     )
 
 
@@ -407,6 +418,7 @@ def _phase(phase: _Phase, service: ServiceName) -> Phase:
             for exercise in phase.exercise
         ),
         coverage=coverage_from(phase.coverage),
+        window=window_from(phase.window),
     )
 
 
@@ -437,6 +449,7 @@ def _plan_document(plan: Plan) -> dict[str, Any]:
         **alerts_document(plan.alerts),
         **_health_document(plan.health),
         **gates_document(plan.gates),
+        **exceptions_document(plan.exceptions),
     }
 
 
@@ -484,6 +497,7 @@ def _phase_document(phase: Phase) -> dict[str, Any]:
             for exercise in phase.exercises
         ],
         **coverage_document(phase.coverage),
+        **window_document(phase.window),
     }
 
 

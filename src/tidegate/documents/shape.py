@@ -26,6 +26,12 @@ from tidegate.documents.gate_kinds import GATE_KINDS
 from tidegate.documents.gates_written import GateItem, Gates
 from tidegate.documents.notation import shown
 from tidegate.documents.problems import Complaint, KeyPath, path_text
+from tidegate.documents.windows import (
+    WrittenExceptions,
+    WrittenHolidays,
+    WrittenPlanWindow,
+    WrittenWindow,
+)
 from tidegate.documents.written import (
     Coverage,
     Exercise,
@@ -63,6 +69,11 @@ _MODELS: Final[Mapping[tuple[str, ...], type[BaseModel]]] = {
     ("gates",): Gates,
     ("gates", "before_start", "*"): GateItem,
     ("gates", "before_phase", "*"): GateItem,
+    ("plan", "window"): WrittenPlanWindow,
+    ("plan", "window", "holidays"): WrittenHolidays,
+    ("plan", "window", "exceptions"): WrittenExceptions,
+    ("plan", "phases", "*", "window"): WrittenWindow,
+    ("plan", "phases", "*", "window", "holidays"): WrittenHolidays,
 }
 _COMPONENT_PARTS: Final[Mapping[str, type[BaseModel]]] = {"probe": Probe, "traffic": Traffic}
 _COMPONENTS: Final[Mapping[str, type[BaseModel]]] = {

@@ -48,8 +48,8 @@ KEYS: Final[dict[tuple[str, ...], frozenset[str]]] = {
     ("health",): frozenset({"slo"}),
     ("health", "signals", "*"): frozenset({"otel_event", "where"}),
     ("health", "exercise", "*"): frozenset({"otel_event", "where"}),
-    ("plan",): frozenset({"cleanup", "window", "windows"}),
-    ("plan", "phases", "*"): frozenset({"audience", "cover", "wait", "window", "windows"}),
+    ("plan",): frozenset({"cleanup", "windows"}),
+    ("plan", "phases", "*"): frozenset({"audience", "cover", "wait", "windows"}),
 }
 """Keys by the place they stand at; `*` is any item of a list, any name of a component."""
 

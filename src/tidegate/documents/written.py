@@ -31,6 +31,7 @@ from tidegate.documents.notation import (
     ShareOrInternal,
     Slowdown,
 )
+from tidegate.documents.windows import NoWindow, WrittenPlanWindow, WrittenWindow
 
 
 def _form(value: Any) -> str:
@@ -304,6 +305,13 @@ ApprovalEntry = Annotated[
     Annotated[Approval, _AsText] | Annotated[WrittenApproval, _AsMapping], Discriminator(_form)
 ]
 
+PhaseWindow = Annotated[
+    Annotated[NoWindow, _AsText] | Annotated[WrittenWindow, _AsMapping], Discriminator(_form)
+]
+PlanWindow = Annotated[
+    Annotated[NoWindow, _AsText] | Annotated[WrittenPlanWindow, _AsMapping], Discriminator(_form)
+]
+
 
 class WrittenPhase(Written):
     """One step of exposure with its bake."""
@@ -329,6 +337,9 @@ class WrittenPhase(Written):
     approve: ApprovalEntry | None = Field(
         default=None,
         description="Who must agree before it starts: 1 of team-release, or a mapping.",
+    )
+    window: PhaseWindow | None = Field(
+        default=None, description="When it may begin, or none for always. Default: the plan's."
     )
 
 
@@ -359,6 +370,11 @@ class WrittenPlan(Written):
     )
     supersede: Literal["queue", "replace", "bundle"] = Field(
         default="queue", description="What it does to earlier changes that still move its targets."
+    )
+    window: PlanWindow | None = Field(
+        default=None,
+        description="When phases may begin, or none for always. Default: in tier 1, on production "
+        "targets, working hours.",
     )
 
 

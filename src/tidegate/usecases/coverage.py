@@ -1,17 +1,16 @@
 """
 From counts per group to what they prove of coverage: the numbers of `stats`, the words of `domain`.
 
-The only place that looks up time zones. What hour it was where the users are is stored with each tick,
+What hour it was where the users are is stored with each tick,
 so a replay doesn't depend on the time zone data of the day it is made on.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from tidegate.documents.zones import zone as zone_named
 from tidegate.domain.health.coverage import (
     CELL_SEPARATOR,
     SHOWN_CELLS,
@@ -146,7 +145,7 @@ def time_to_fill(
 
 def is_zone(name: str) -> bool:
     """Return whether *name* is a time zone whose hours this machine can tell."""
-    return _zone(name) is not None
+    return zone_named(name) is not None
 
 
 # --- time zones ------------------------------------------------------------------------------
@@ -190,14 +189,5 @@ def _zone_of(spec: CoverageSpec, cell: str, target_zone: str | None) -> str:
 
 
 def _local_hour(zone: str, at: datetime) -> int | None:
-    info = _zone(zone)
+    info = zone_named(zone)
     return None if info is None else at.astimezone(info).hour
-
-
-@lru_cache(maxsize=1_000)
-def _zone(name: str) -> ZoneInfo | None:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        # A name that is no path of the database, or one of its folders.
-        return None

@@ -6,7 +6,7 @@ forecast says so instead of guessing. What to warn of is in `forecast_findings`.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -34,6 +34,9 @@ TYPICAL_FAULTS: Final = (0.005, 0.02)
 
 ENOUGH_POWER: Final = 0.9
 """A phase that sees the tolerated harm less often than this is called weak."""
+
+Opens = Callable[[int, datetime], datetime | None]
+"""When the phase of an index may begin if it is ready at an instant; None where nobody can say."""
 
 LONGEST: Final = timedelta(weeks=8)
 """Nothing is foreseen beyond this."""
@@ -130,17 +133,23 @@ class Forecast:
 
 
 def forecast(
-    plan: Plan, traffic: ServiceTraffic | None, *, now: datetime, is_install: bool = False
+    plan: Plan,
+    traffic: ServiceTraffic | None,
+    *,
+    now: datetime,
+    is_install: bool = False,
+    opens: Opens | None = None,
 ) -> Forecast:
     """
     Return what each phase of *plan* can be expected to show with this *traffic*, begun *now*.
 
-    A first deployment (*is_install*) compares with nothing, so nothing is said of its proof.
+    A first deployment (*is_install*) compares with nothing, so nothing is said of its proof. *opens* is
+    the calendar that phases wait for; without one they begin as soon as the one before has passed.
     """
     phases: list[PhaseForecast] = []
     at = now
     for index, phase in enumerate(plan.phases):
-        begins_at = opens_at(phase, at)
+        begins_at = at if opens is None else opens(index, at) or at
         splits = _splits(plan, index, traffic)
         known = traffic if splits and not is_install else None
         foreseen = _phase(plan, phase, begins_at, splits, known)
@@ -154,12 +163,6 @@ def forecast(
         ends_at=at,
         weakest=_weakest(phases),
     )
-
-
-def opens_at(phase: Phase, at: datetime) -> datetime:
-    """Return when *phase* may begin if it is ready *at*. Change windows will move it; none do yet."""
-    assert phase.bake >= timedelta(0), "a bake can't be negative"
-    return at
 
 
 def _splits(plan: Plan, index: int, traffic: ServiceTraffic | None) -> list[Split]:

@@ -20,7 +20,8 @@ from tidegate.domain.calendar.freezes import (
     covering,
     describe,
 )
-from tidegate.domain.quantities import Environment, RolloutId, ServiceName
+from tidegate.domain.plan.model import TargetSpec
+from tidegate.domain.quantities import Environment, RolloutId, ServiceName, TargetName
 from tidegate.domain.rollout.model import ReasonCode, Rollout
 from tidegate.errors import InvalidRequestError, NotFoundError, RefusedError
 from tidegate.ports.store import Transaction
@@ -74,17 +75,21 @@ def freezes_over(
 
 def places_of(rollout: Rollout) -> tuple[Place, ...]:
     """Return every place that the plan of *rollout* moves."""
-    moved = {placement.target for placement in rollout.plan.placements()}
-    return tuple(
-        Place(
-            service=rollout.service,
-            target=target.name,
-            ring=target.ring,
-            environment=target.environment,
-        )
-        for target in rollout.targets
-        if target.name in moved
+    moved = dict.fromkeys(placement.target for placement in rollout.plan.placements())
+    return tuple(place_of(rollout.service, target_of(rollout.targets, name)) for name in moved)
+
+
+def place_of(service: ServiceName, target: TargetSpec) -> Place:
+    """Return *target* as a place of *service*."""
+    return Place(
+        service=service, target=target.name, ring=target.ring, environment=target.environment
     )
+
+
+def target_of(targets: Iterable[TargetSpec], name: TargetName) -> TargetSpec:
+    """Return what is known of the target *name*; what isn't known is taken for production."""
+    unknown = TargetSpec(name=name, ring="", environment=Environment.PRODUCTION, settings_json="{}")
+    return next((target for target in targets if target.name == name), unknown)
 
 
 async def add_freeze(

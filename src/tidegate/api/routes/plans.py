@@ -8,6 +8,7 @@ from tidegate.api.shapes import plan as shapes
 from tidegate.api.showing.plan import show_plan
 from tidegate.api.state import World
 from tidegate.domain.access.permissions import Permission
+from tidegate.usecases.calendar_forecast import plan_calendar
 from tidegate.usecases.forecast import forecast
 from tidegate.usecases.forecast_findings import forecast_findings
 from tidegate.usecases.start import propose
@@ -33,12 +34,18 @@ async def make_plan(asked: shapes.MakePlan, outside: World) -> shapes.Plan:
             spec, asked.requests_per_second, asked.error_rate, source="the request"
         )
         traffic = with_events_of(given, traffic)
+    calendar = plan_calendar(outside, spec)
     foreseen = forecast(
-        proposal.plan, traffic, now=outside.clock.now(), is_install=proposal.is_install
+        proposal.plan,
+        traffic,
+        now=calendar.now,
+        is_install=proposal.is_install,
+        opens=calendar.opens_at,
     )
     return show_plan(
         proposal,
         foreseen,
-        [*resolved.findings, *forecast_findings(foreseen)],
+        [*resolved.findings, *forecast_findings(foreseen), *calendar.findings(foreseen)],
         way_back=latest_way_back(outside, spec.name),
+        calendar_notes=calendar.notes(),
     )

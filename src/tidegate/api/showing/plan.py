@@ -29,6 +29,7 @@ def show_plan(
     findings: Sequence[Finding],
     *,
     way_back: timedelta | None = None,
+    calendar_notes: Sequence[str] = (),
 ) -> shapes.Plan:
     """
     Return what starting *proposal* would do, with what its bakes can be expected to show.
@@ -72,7 +73,8 @@ def show_plan(
             f"{name} is new and begins in shadow: it is watched and judged, and can't hold or halt;"
             " to enforce it at once, write shadow: false"
             for name in proposal.shadowed
-        ],
+        ]
+        + [*calendar_notes],
     )
 
 

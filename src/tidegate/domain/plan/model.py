@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from tidegate.domain.calendar.windows import DEFAULT_EXCEPTIONS, ExceptionBudget, Window
 from tidegate.domain.gates.model import GateSpec
 from tidegate.domain.quantities import (
     FULL_WEIGHT_BPS,
@@ -227,7 +228,8 @@ class Phase:
     `bake` is the least time that good data must have been watched; data that stays undecided until
     `bake_max` is inconclusive. `approvals` counts the people who must agree before the phase starts, each
     at most `approval_life` before it does; None: as long as the policy says. `signals` holds the
-    tolerances in force in this phase.
+    tolerances in force in this phase. It begins only while its `window` is open at every target that it
+    moves; None is always.
     """
 
     name: str
@@ -242,6 +244,7 @@ class Phase:
     exercises: tuple[ExerciseSpec, ...]
     coverage: CoverageSpec | None = None
     approval_life: timedelta | None = None
+    window: Window | None = None
 
     @property
     def has_concurrent_baseline(self) -> bool:
@@ -285,7 +288,8 @@ class Plan:
     first `warm_up` of a phase only gross harm counts and nothing is proven: caches are cold. Rollouts
     that touch the same things raise exposure at least `stagger` apart, so that they can be told apart.
     `gates` must be green before exposure rises. `supersede` is what it does to earlier changes that
-    still move its targets.
+    still move its targets. `exceptions`
+    is how often the calendar may be passed over.
     """
 
     name: str
@@ -303,6 +307,7 @@ class Plan:
     health: HealthModel = HealthModel()
     gates: tuple[GateSpec, ...] = ()
     supersede: Supersede = Supersede.QUEUE
+    exceptions: ExceptionBudget = DEFAULT_EXCEPTIONS
 
     def exposure_within(self, phase_index: int) -> dict[Placement, Exposure]:
         """
