@@ -14,6 +14,7 @@ from tidegate.api.problems import handle_errors
 from tidegate.api.routes.alarms import router as alarms
 from tidegate.api.routes.commands import router as commands
 from tidegate.api.routes.decisions import router as decisions
+from tidegate.api.routes.emergencies import router as emergencies
 from tidegate.api.routes.events import router as events
 from tidegate.api.routes.freezes import router as freezes
 from tidegate.api.routes.health import API_VERSION
@@ -78,6 +79,7 @@ def _routed() -> FastAPI:
         stops,
         freezes,
         tokens,
+        emergencies,
         events,
         services,
         service_health,

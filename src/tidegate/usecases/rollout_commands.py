@@ -36,6 +36,7 @@ class StartRollout(Command[Rollout]):
     resolved: ResolvedService
     versions: Mapping[str, str]
     expected_plan_hash: str | None = None
+    emergency: str | None = None
 
     def touches(self, outside: Outside, caller: Caller) -> Resource:
         """Return the targets of the service, and those that it had."""
@@ -49,6 +50,7 @@ class StartRollout(Command[Rollout]):
             self.versions,
             actor=caller.name,
             expected_plan_hash=self.expected_plan_hash,
+            emergency=self.emergency,
         )
 
 
