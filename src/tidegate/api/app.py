@@ -16,6 +16,7 @@ from tidegate.api.routes.alarms import router as alarms
 from tidegate.api.routes.approvals import router as approvals
 from tidegate.api.routes.commands import router as commands
 from tidegate.api.routes.decisions import router as decisions
+from tidegate.api.routes.emergencies import router as emergencies
 from tidegate.api.routes.events import router as events
 from tidegate.api.routes.freezes import router as freezes
 from tidegate.api.routes.gates import router as gates
@@ -85,6 +86,7 @@ def _routed() -> FastAPI:
         tokens,
         access,
         gates,
+        emergencies,
         events,
         services,
         service_health,

@@ -18,6 +18,7 @@ from tidegate.cli import (
     alarm,
     approval,
     auth,
+    emergency,
     exit_codes,
     freeze,
     gate,
@@ -122,6 +123,7 @@ app.add_typer(access.app, name="access")
 app.add_typer(approval.app, name="approval")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(gate.app, name="gate")
+app.add_typer(emergency.app, name="emergency")
 app.add_typer(server.app, name="server")
 app.command("completion")(completion)
 app.command("version")(with_session(version))

@@ -8,6 +8,7 @@ from tidegate.documents.notation import NotationError, parse_duration
 from tidegate.errors import InvalidRequestError
 
 _AT = re.compile(r"([1-9][0-9]*)@([1-9][0-9]*)")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)(?:/s)?")
 
 
@@ -75,3 +76,33 @@ def parse_length(written: str | None, *, option: str) -> timedelta | None:
         raise InvalidRequestError(
             f"{option} must be a length of time, got {written!r}", hint=f"as in {option} 90s"
         ) from exc
+
+
+def parse_facts(written: Sequence[str]) -> dict[str, str | bool | float]:
+    """
+    Return values by name of `NAME=VALUE`, each once: numbers and truth values as such, else text.
+
+    Raises:
+        InvalidRequestError: one isn't written so, or a name is there twice.
+    """
+    facts: dict[str, str | bool | float] = {}
+    for text in written:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not (equals and name and value):
+            raise InvalidRequestError(
+                f"--fact must be NAME=VALUE, got {text!r}", hint="as in --fact cve.score=9.8"
+            )
+        if name in facts:
+            raise InvalidRequestError(f"--fact names {name} twice", hint="give each fact one value")
+        facts[name] = _fact(value)
+    return facts
+
+
+def _fact(written: str) -> str | bool | float:
+    if written in ("true", "false"):
+        return written == "true"
+    if _NUMBER.fullmatch(written):
+        return float(written)
+    # Quotes make text of what would be read as something else.
+    quoted = len(written) >= 2 and written[0] == written[-1] == '"'
+    return written[1:-1] if quoted else written

@@ -40,6 +40,12 @@ def start(
             help="Start only this plan: its hash (or the beginning), or a file of `plan -o`.",
         ),
     ] = None,
+    emergency: Annotated[
+        str | None,
+        typer.Option(
+            metavar="EMERGENCY", help="Start it under this authorised emergency, by a shorter plan."
+        ),
+    ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="Follow it until it ends or needs a person.")
     ] = False,
@@ -51,7 +57,7 @@ def start(
     until = Until(state=None, timeout=parse_timeout(timeout))
     with session.connect() as client:
         asked = _asked(client, service, change, file, plan)
-        body = {**asked.body(), "plan_hash": asked.plan_hash}
+        body = {**asked.body(), "plan_hash": asked.plan_hash, "emergency": emergency}
         started = client.post("/v1/rollouts", Rollout, body)
         if watch:
             session.printer.note(f"rollout {started.id} {_how(started)}: {_what(started)}")

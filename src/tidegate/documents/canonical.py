@@ -55,16 +55,20 @@ def digest_of(value: object) -> str:
     return digest_of_bytes(canonical_json(value).encode("utf-8"))
 
 
-def plan_hash(resolved: "HasDigest", change: Change, *, shadowed: Sequence[str] = ()) -> str:
+def plan_hash(
+    resolved: "HasDigest", change: Change, *, shadowed: Sequence[str] = (), emergency: str = ""
+) -> str:
     """
     Return the digest of what a start would do: the resolved document with the versions to go to.
 
     Approvals and `start --plan` are bound to it, so it changes when anything in either does, or when
-    other signals begin in shadow (*shadowed*).
+    other signals begin in shadow (*shadowed*) or it is under an *emergency*, by its id and protocol.
     """
     hashed: dict[str, object] = {"document": resolved.digest, "change": _versions(change)}
     if shadowed:
         hashed["shadowed"] = sorted(shadowed)
+    if emergency:
+        hashed["emergency"] = emergency
     return digest_of(hashed)
 
 

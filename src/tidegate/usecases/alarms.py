@@ -21,6 +21,7 @@ from tidegate.domain.rollout.seen import alarm_effect
 from tidegate.errors import InvalidRequestError
 from tidegate.ports.store import Transaction
 from tidegate.usecases.commands import need_reason
+from tidegate.usecases.emergency_records import is_to_mend
 from tidegate.usecases.halt import halt_rollout
 from tidegate.usecases.outside import Outside, unknown_service
 from tidegate.usecases.record import note_command
@@ -78,10 +79,11 @@ async def raise_alarm(outside: Outside, told: Told, *, actor: str) -> Answered:
     with outside.store.begin(read_only=True) as transaction:
         _check_known(transaction, told)
         alarm, is_late = _place(transaction, told, actor=actor, now=now)
-        rollouts = transaction.watched()
+        effects = {
+            rollout.id: _effect(transaction, rollout, alarm) for rollout in transaction.watched()
+        }
     if is_late:
         return Answered(alarm=alarm)
-    effects = {rollout.id: alarm_effect(rollout, alarm) for rollout in rollouts}
     halted = tuple(found for found, effect in effects.items() if effect is Effect.HALT)
     held = tuple(found for found, effect in effects.items() if effect is Effect.HOLD)
     stops = await asyncio.gather(
@@ -142,8 +144,15 @@ def alarms_for(transaction: Transaction, rollout: Rollout) -> tuple[Alarm, ...]:
     return tuple(
         alarm
         for alarm in transaction.active_alarms()
-        if alarm_effect(rollout, alarm) is not Effect.IGNORE
+        if _effect(transaction, rollout, alarm) is not Effect.IGNORE
     )
+
+
+def _effect(transaction: Transaction, rollout: Rollout, alarm: Alarm) -> Effect:
+    """Return what *alarm* does to *rollout*: nothing to one that was started to mend it."""
+    if is_to_mend(transaction, rollout, alarm):
+        return Effect.IGNORE
+    return alarm_effect(rollout, alarm)
 
 
 # --- raising ---------------------------------------------------------------------------------
@@ -236,7 +245,7 @@ def _resolve(
     released = tuple(
         rollout.id
         for rollout in transaction.watched()
-        if alarm_effect(rollout, alarm) is not Effect.IGNORE
+        if _effect(transaction, rollout, alarm) is not Effect.IGNORE
     )
     over = replace(alarm, resolved_at=now, resolved_by=actor, resolution=why)
     transaction.put_alarm(over)

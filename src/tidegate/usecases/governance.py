@@ -50,7 +50,7 @@ def governance_of(transaction: Transaction, rollout: Rollout, now: datetime) -> 
         calendar=calendar_seen(transaction, rollout, now) if waits or bakes else ALWAYS_OPEN,
         void_approvals=void_approvals(transaction, rollout, now) if waits else (),
         debts=blocking_debts(transaction, rollout, now) if waits else (),
-        queued=queued_behind(transaction, rollout) if rollout.state is State.PLANNED else None,
+        queued=queued_behind(transaction, rollout, now) if rollout.state is State.PLANNED else None,
     )
 
 

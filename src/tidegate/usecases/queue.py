@@ -24,6 +24,7 @@ from tidegate.domain.rollout.model import ReasonCode, Rollout, WaitingOn, WhoCan
 from tidegate.domain.stops.model import Queued
 from tidegate.errors import ActiveRolloutError, StateMovedError
 from tidegate.ports.store import Transaction
+from tidegate.usecases.emergency_records import urgent_emergency
 from tidegate.usecases.outside import Outside
 from tidegate.usecases.quarantine import end_quarantines
 from tidegate.usecases.record import record_command
@@ -34,7 +35,7 @@ def targets_of(rollout: Rollout) -> tuple[TargetName, ...]:
     return tuple(dict.fromkeys(place.target for place in rollout.plan.placements()))
 
 
-def queued_behind(transaction: Transaction, rollout: Rollout) -> Queued | None:
+def queued_behind(transaction: Transaction, rollout: Rollout, now: datetime) -> Queued | None:
     """Return who has a target of *rollout* or is before it in the queue, None when it is its turn."""
     targets = targets_of(rollout)
     for holder in transaction.holders(rollout.service, targets):
@@ -45,6 +46,11 @@ def queued_behind(transaction: Transaction, rollout: Rollout) -> Queued | None:
             break
         if set(targets) & set(targets_of(earlier)):
             return Queued(behind=earlier.id, because=f"rollout {earlier.id} is before it")
+    urgent = urgent_emergency(transaction, rollout, now)
+    if urgent is not None:
+        # Else whoever ends the rollout that is in the way of a fix would only let the next one in.
+        because = f"emergency {urgent} is authorised and goes first"
+        return Queued(behind=RolloutId(urgent), because=because)
     return None
 
 

@@ -36,6 +36,7 @@ class StartRollout(Command[Rollout]):
     resolved: ResolvedService
     versions: Mapping[str, str]
     expected_plan_hash: str | None = None
+    emergency: str | None = None
 
     def touches(self, outside: Outside, caller: Caller) -> Resource:
         """Return the targets of the service, and those that it had."""
@@ -50,6 +51,7 @@ class StartRollout(Command[Rollout]):
             actor=caller.name,
             person=caller.person,
             expected_plan_hash=self.expected_plan_hash,
+            emergency=self.emergency,
         )
 
 

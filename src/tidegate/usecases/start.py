@@ -37,6 +37,7 @@ from tidegate.domain.rollout.model import ReasonCode, Rollout, WaitingOn, WhoCan
 from tidegate.errors import ActiveRolloutError, InvalidRequestError, RefusedError
 from tidegate.ports.component import Applied
 from tidegate.ports.store import ServiceRecord, Transaction
+from tidegate.usecases.emergency_start import Hurry, begin_under, hurry
 from tidegate.usecases.forecast_findings import refuse_unprovable
 from tidegate.usecases.gates import note_waivers
 from tidegate.usecases.new_signals import begin_in_shadow, with_shadows
@@ -57,7 +58,7 @@ class Proposal:
     What a start would do: the resolved service with its plan, the change, and what it replaces.
 
     `in_force` is the generation that each target was seen to follow, `shadowed` the signals that begin
-    in shadow because they are new.
+    in shadow because they are new, `hurried` what an emergency made of the plan.
     """
 
     spec: ServiceSpec
@@ -68,15 +69,21 @@ class Proposal:
     in_force: tuple[tuple[TargetName, Generation], ...]
     is_install: bool
     shadowed: tuple[str, ...] = ()
+    hurried: Hurry | None = None
 
 
 async def propose(
-    outside: Outside, resolved: ResolvedService, versions: Mapping[str, str]
+    outside: Outside,
+    resolved: ResolvedService,
+    versions: Mapping[str, str],
+    *,
+    emergency: str | None = None,
 ) -> Proposal:
     """
     Return what starting *versions* (component to version) of a service would do. Changes nothing.
 
-    The same code serves `plan` and `start`, so the plan that was looked at is the plan that runs.
+    The same code serves `plan` and `start`, so the plan that was looked at is the plan that runs. Under
+    *emergency*, which must be authorised, it is the shortened one.
 
     Raises:
         InvalidRequestError: a component is unknown or no component changes.
@@ -108,6 +115,10 @@ async def propose(
             f"{spec.name} serves {names} already",
             hint="there is nothing to do; see what it serves with `tidegate status`",
         )
+    hurried: Hurry | None = None
+    if emergency is not None:
+        hurried = hurry(outside, emergency, spec, change, plan, is_install=is_install)
+        plan = hurried.shortened.plan
     with outside.store.begin(read_only=True) as transaction:
         shadowed = begin_in_shadow(transaction, spec.name, plan)
     plan = with_shadows(plan, shadowed)
@@ -115,11 +126,14 @@ async def propose(
         spec=replace(spec, plan=plan),
         change=change,
         plan=plan,
-        plan_hash=plan_hash(resolved, change, shadowed=shadowed),
+        plan_hash=plan_hash(
+            resolved, change, shadowed=shadowed, emergency=hurried.mark if hurried else ""
+        ),
         baselines=baselines,
         in_force=_in_force(observed),
         is_install=is_install,
         shadowed=shadowed,
+        hurried=hurried,
     )
 
 
@@ -131,17 +145,20 @@ async def start_rollout(
     actor: str,
     person: str | None = None,
     expected_plan_hash: str | None = None,
+    emergency: str | None = None,
 ) -> Rollout:
     """
     Record a new rollout and set it going. *person* stands behind *actor* and can't approve it.
 
     Raises:
-        RefusedError: as `propose`; *expected_plan_hash* isn't the hash any more; or a gate can't be
-            proven with the traffic that is known.
-        ActiveRolloutError: a first deployment is under way on one of the targets. Behind any other
-            rollout the new one is queued.
+        RefusedError: as `propose`; *expected_plan_hash* isn't the hash any more; a gate can't be
+            proven with the traffic that is known; or nothing can be started under *emergency*.
+        ActiveRolloutError: a first deployment is under way on one of the targets, or under an
+            emergency any other rollout is. Otherwise the new one is queued behind others.
     """
-    proposal = await propose(outside, resolved, _bundled(outside, resolved, versions))
+    if emergency is None:
+        versions = _bundled(outside, resolved, versions)
+    proposal = await propose(outside, resolved, versions, emergency=emergency)
     if expected_plan_hash is not None and expected_plan_hash != proposal.plan_hash:
         raise RefusedError(
             f"the plan is {proposal.plan_hash} now, not {expected_plan_hash}",
@@ -168,7 +185,9 @@ async def start_rollout(
         )
         reason = ", ".join(f"{c.component}={c.to.name}" for c in proposal.change.components)
         before = in_the_way(transaction, planned.service, targets_of(planned))
-        if before:
+        if proposal.hurried is not None:
+            started = _begin_hurried(transaction, planned, proposal, proposal.hurried)
+        elif before:
             planned = replace(planned, joined=_joined(transaction, planned))
             started = _queue(transaction, planned, proposal, before, actor=actor)
         else:
@@ -211,6 +230,27 @@ def _begin(transaction: Transaction, planned: Rollout, proposal: Proposal) -> Ro
     )
     transaction.add_rollout(waiting)
     return waiting
+
+
+def _begin_hurried(
+    transaction: Transaction, planned: Rollout, proposal: Proposal, hurried: Hurry
+) -> Rollout:
+    """
+    Begin *planned* under its emergency, before all that waits; what moves its targets has them still.
+
+    It isn't queued: its authority would be used when nobody has it any more.
+    """
+    holders = transaction.holders(planned.service, targets_of(planned))
+    if holders:
+        raise ActiveRolloutError(
+            f"rollout {holders[0]} has its targets",
+            hint=f"end that one first: tidegate rollback {holders[0]}, or tidegate halt {holders[0]}"
+            f" and then tidegate rollout abandon {holders[0]}",
+        )
+    begun = _begin(transaction, planned, proposal)
+    begin_under(transaction, begun, hurried, proposal.spec, now=planned.created_at)
+    supersede_queued(transaction, begun, actor=planned.created_by, now=planned.created_at)
+    return begun
 
 
 def _queue(
@@ -278,6 +318,7 @@ def new_rollout(
         targets=proposal.spec.targets,
         created_by_person=person,
         policy_digest=policy.digest,
+        emergency_id=proposal.hurried.emergency.id if proposal.hurried else None,
     )
 
 

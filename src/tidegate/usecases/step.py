@@ -228,7 +228,7 @@ def _record(scene: _Scene, after: Rollout) -> Rollout:
 
 def _take_turn(scene: _Scene) -> Rollout:
     with scene.outside.store.begin() as transaction:
-        if queued_behind(transaction, scene.rollout) is not None:
+        if queued_behind(transaction, scene.rollout, scene.now) is not None:
             raise StateMovedError(
                 f"rollout {scene.rollout.id} isn't the next in the queue any more",
                 hint="it waits for its turn",

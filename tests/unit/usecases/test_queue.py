@@ -329,7 +329,7 @@ async def test_a_turn_is_lost_when_someone_took_the_target_meanwhile(world: Memo
 
 def queued(world: MemoryWorld, rollout: Rollout) -> Queued | None:
     with world.store.begin(read_only=True) as transaction:
-        return queued_behind(transaction, rollout)
+        return queued_behind(transaction, rollout, world.clock.now())
 
 
 async def test_an_approval_isnt_taken_for_a_queued_rollout(world: MemoryWorld) -> None:

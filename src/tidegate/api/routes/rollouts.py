@@ -55,7 +55,10 @@ async def start(asked: shapes.StartRollout, call: Calling) -> Response:
     async def begin() -> shapes.Rollout:
         resolved = resolved_service(outside, asked.service)
         start = StartRollout(
-            resolved=resolved, versions=asked.change, expected_plan_hash=asked.plan_hash
+            resolved=resolved,
+            versions=asked.change,
+            expected_plan_hash=asked.plan_hash,
+            emergency=asked.emergency,
         )
         rollout = await perform(outside, call.caller, start)
         return show_rollout(rollout, now=outside.clock.now())

@@ -154,6 +154,9 @@ class Rollout(Shape):
     is_final: bool
     is_install: bool = Field(description="Nothing was served before.")
     is_return: bool = Field(description="It only brings back an earlier version.")
+    emergency: str | None = Field(
+        default=None, description="The emergency that it is carried out under."
+    )
     settled: bool
     created_at: Instant
     created_by: str
@@ -179,6 +182,9 @@ class StartRollout(Asked):
     change: dict[str, str] = Field(min_length=1, max_length=100)
     plan_hash: str | None = Field(
         default=None, description="Refuse when the plan isn't this one any more."
+    )
+    emergency: str | None = Field(
+        default=None, max_length=200, description="The authorised emergency that it is under."
     )
 
 

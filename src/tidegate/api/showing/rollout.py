@@ -74,6 +74,7 @@ def show_rollout(
         is_final=rollout.is_final,
         is_install=rollout.is_install,
         is_return=rollout.is_return,
+        emergency=rollout.emergency_id,
         settled=rollout.settled,
         created_at=rollout.created_at,
         created_by=rollout.created_by,

@@ -158,3 +158,8 @@ def _decimal(found: re.Match[str], column: int) -> Token | Mistake:
             fix=f"use at most {MAX_DIGITS} digits",
         )
     return Token(TokenKind.LITERAL, found[0], column, float(found[0]))
+
+
+def is_name(text: str) -> bool:
+    """Return whether *text* can be the name of a fact."""
+    return bool(_NAME.fullmatch(text)) and len(text) <= MAX_NAME and text not in RESERVED

@@ -1,0 +1,107 @@
+"""
+Emergencies: declaring that a change must go faster, agreeing to it, and looking at what there is.
+
+None of these raises anything by itself: what is authorised is started like any other rollout, under the
+emergency's id.
+"""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Path, Query
+from starlette.responses import Response
+
+from tidegate.api.access import GuardedRoute, operation
+from tidegate.api.idempotency import Calling, once
+from tidegate.api.routes.known import PROPOSING, resolved_service
+from tidegate.api.shapes import emergencies as shapes
+from tidegate.api.showing.emergencies import show_approved, show_declared, show_emergency
+from tidegate.api.state import World
+from tidegate.domain.access.permissions import Permission
+from tidegate.errors import ForbiddenError, NotFoundError, RefusedError, StoreError
+from tidegate.usecases.bus import perform
+from tidegate.usecases.emergencies import Declaration
+from tidegate.usecases.emergency_commands import ApproveEmergency, DeclareEmergency
+from tidegate.usecases.emergency_records import EMERGENCIES, find_emergency
+
+router = APIRouter(prefix="/v1/emergencies", tags=["emergencies"], route_class=GuardedRoute)
+
+LISTED_AT_MOST: Final = 1_000
+
+Name = Annotated[str, Path(max_length=200, description="An id, or a service (its latest).")]
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=shapes.EmergencyDeclared,
+    **operation(Permission.EMERGENCY_DECLARE, *PROPOSING, ForbiddenError),
+)
+async def declare(said: shapes.DeclareEmergency, call: Calling) -> Response:
+    """
+    Declare that a change must go faster than its plan.
+
+    Refused unless the type's criteria are met by the facts; what isn't known isn't met. Nothing starts
+    by it: somebody else must agree first.
+    """
+    outside = call.server.outside
+
+    async def done() -> shapes.EmergencyDeclared:
+        declaration = Declaration(
+            resolved=resolved_service(outside, said.service),
+            versions=said.change,
+            type=said.type,
+            incident=said.incident,
+            facts=said.facts,
+            reason=said.reason,
+            start_at_once=said.start,
+        )
+        declared = await perform(outside, call.caller, DeclareEmergency(said=declaration))
+        return show_declared(declared, now=outside.clock.now())
+
+    return await once(call, 201, done)
+
+
+@router.get("", **operation(Permission.READ, StoreError))
+def list_emergencies(
+    outside: World,
+    all: Annotated[bool, Query(description="Also those that are closed.")] = False,
+    limit: Annotated[int, Query(ge=1, le=LISTED_AT_MOST)] = 100,
+) -> shapes.Emergencies:
+    """Return the open emergencies, oldest first; with `all` the latest, newest first."""
+    with outside.store.begin(read_only=True) as transaction:
+        found = (
+            EMERGENCIES.latest(transaction, limit=limit)
+            if all
+            else EMERGENCIES.open(transaction)[:limit]
+        )
+    now = outside.clock.now()
+    return shapes.Emergencies(
+        emergencies=[show_emergency(one, now=now) for one in found], as_of=now
+    )
+
+
+@router.get("/{emergency}", **operation(Permission.READ, NotFoundError, StoreError))
+def get_emergency(emergency: Name, outside: World) -> shapes.Emergency:
+    """Return one emergency, by its id or a service's name (its latest)."""
+    with outside.store.begin(read_only=True) as transaction:
+        found = find_emergency(transaction, emergency)
+    return show_emergency(found, now=outside.clock.now())
+
+
+@router.post(
+    "/{emergency}/approve",
+    response_model=shapes.EmergencyApproved,
+    **operation(
+        Permission.EMERGENCY_APPROVE, ForbiddenError, NotFoundError, RefusedError, StoreError
+    ),
+)
+async def approve(emergency: Name, said: shapes.ApproveEmergency, call: Calling) -> Response:
+    """Agree to an emergency that somebody else declared; the last yes needed authorises it."""
+    outside = call.server.outside
+
+    async def done() -> shapes.EmergencyApproved:
+        command = ApproveEmergency(emergency=emergency, reason=said.reason)
+        approved = await perform(outside, call.caller, command)
+        return show_approved(approved, now=outside.clock.now())
+
+    return await once(call, 200, done)

@@ -1,0 +1,130 @@
+"""Emergencies: what was declared and why, who agreed, what it makes of the plan."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from tidegate.api.shapes.base import Asked, Instant, Shape
+from tidegate.api.shapes.rollout import Rollout
+
+FactValue = Annotated[str, Field(max_length=200)] | bool | float
+
+
+class Word(Shape):
+    """One person's yes."""
+
+    by: str
+    person: str
+    at: Instant
+    reason: str
+
+
+class Part(Shape):
+    """One part of the plan and what becomes of it."""
+
+    what: str
+    detail: str
+
+
+class Treatment(Shape):
+    """What the emergency makes of the plan. Bakes in seconds are the sums over all phases."""
+
+    shortened: list[Part]
+    out_of_band: list[Part]
+    unchanged: list[Part]
+    routine_bake_seconds: float
+    shortened_bake_seconds: float
+
+
+class Protocol(Shape):
+    """The fixed way of a type of emergency."""
+
+    type: str
+    version: str
+    criteria: str = Field(description="A condition over the facts.")
+    declare: list[str] = Field(description="Who may declare; empty: who has the permission.")
+    authorise: list[str] = Field(description="Who must agree; empty: who has the permission.")
+    persons: int = Field(description="How many persons must agree.")
+    divide_by: float
+    floor_seconds: float
+    out_of_band: list[str]
+    never_skip: list[str]
+    expires_seconds: float
+    debts_due_seconds: float
+    tests: str
+    plan: str = Field(description="The response plan with its version; empty for none.")
+
+
+class Emergency(Shape):
+    """One emergency."""
+
+    id: str
+    type: str
+    state: str = Field(description="declared, authorised, expired or closed.")
+    service: str
+    change: dict[str, str] = Field(description="Version by component, as it was declared.")
+    change_digest: str
+    incident: str
+    facts: dict[str, str] = Field(description="Literals by name: claimed and measured.")
+    claimed: list[str] = Field(description="The names of those facts that the declarer gave.")
+    reason: str
+    protocol: Protocol
+    declared_by: str
+    declared_at: Instant
+    agreed: list[str] = Field(description="The persons whose yes counts.")
+    approvals: list[Word]
+    persons_missing: int
+    authorised_at: Instant | None
+    expires_at: Instant = Field(description="From then on nothing can be started under it.")
+    starts_at_once: bool = Field(description="It starts by itself with the last yes.")
+    rollouts: list[str]
+    closed_at: Instant | None
+    closed_by: str
+    closing: str
+    as_of: Instant
+
+
+class Emergencies(Shape):
+    """Emergencies: the open ones oldest first, all of them newest first."""
+
+    emergencies: list[Emergency]
+    as_of: Instant
+
+
+class EmergencyDeclared(Shape):
+    """An emergency on record, with what it makes of the plan."""
+
+    emergency: Emergency
+    treatment: Treatment
+
+
+class EmergencyApproved(Shape):
+    """An emergency after one more yes."""
+
+    emergency: Emergency
+    started: Rollout | None = Field(description="The rollout that began with the last yes.")
+    not_started: str = Field(description="Why it didn't begin, where it should have.")
+
+
+class DeclareEmergency(Asked):
+    """
+    What must go faster, of which type, for which incident, and by which facts.
+
+    `service` is a resolved document, or the name of a service whose latest document the server has.
+    """
+
+    service: dict[str, object] | str
+    change: dict[str, str] = Field(min_length=1, max_length=100)
+    type: Annotated[str, Field(max_length=63)]
+    incident: Annotated[str, Field(max_length=200)]
+    facts: dict[Annotated[str, Field(max_length=100)], FactValue] = Field(
+        default_factory=dict, max_length=50
+    )
+    reason: Annotated[str, Field(max_length=2000)] = ""
+    start: bool = Field(default=False, description="Start it with the last yes that is needed.")
+
+
+class ApproveEmergency(Asked):
+    """A yes, with a comment."""
+
+    reason: Annotated[str, Field(max_length=2000)] = ""

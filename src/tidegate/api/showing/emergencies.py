@@ -1,0 +1,114 @@
+"""Emergencies as they are shown."""
+
+from datetime import datetime
+
+from tidegate.api.shapes import emergencies as shapes
+from tidegate.api.showing.rollout import show_rollout
+from tidegate.domain.emergency.authority import persons_agreed, persons_missing
+from tidegate.domain.emergency.model import Emergency, Word
+from tidegate.domain.emergency.protocol import EmergencyProtocol
+from tidegate.domain.emergency.shorten import Shortened, Treatment
+from tidegate.usecases.emergencies import Declared
+from tidegate.usecases.emergency_commands import Approved
+
+
+def show_emergency(emergency: Emergency, *, now: datetime) -> shapes.Emergency:
+    """Return *emergency* as it is shown."""
+    return shapes.Emergency(
+        id=emergency.id,
+        type=emergency.protocol.type,
+        state=state_of(emergency, now),
+        service=emergency.service,
+        change=dict(emergency.versions),
+        change_digest=emergency.change_digest,
+        incident=emergency.incident,
+        facts=dict(sorted((*emergency.claimed, *emergency.measured))),
+        claimed=[name for name, _ in emergency.claimed],
+        reason=emergency.reason,
+        protocol=show_protocol(emergency.protocol),
+        declared_by=emergency.declared_by,
+        declared_at=emergency.declared_at,
+        agreed=[*persons_agreed(emergency)],
+        approvals=[show_word(word) for word in emergency.approvals],
+        persons_missing=persons_missing(emergency),
+        authorised_at=emergency.authorised_at,
+        expires_at=emergency.expires_at,
+        starts_at_once=bool(emergency.document_json),
+        rollouts=[*emergency.rollouts],
+        closed_at=emergency.closed_at,
+        closed_by=emergency.closed_by,
+        closing=emergency.closing,
+        as_of=now,
+    )
+
+
+def state_of(emergency: Emergency, now: datetime) -> str:
+    """Return how *emergency* stands at *now*, in one word."""
+    if not emergency.is_open:
+        return "closed"
+    if now >= emergency.expires_at:
+        return "expired"
+    return "declared" if emergency.authorised_at is None else "authorised"
+
+
+def show_word(word: Word) -> shapes.Word:
+    """Return one person's word."""
+    return shapes.Word(by=word.by, person=word.person, at=word.at, reason=word.reason)
+
+
+def show_protocol(protocol: EmergencyProtocol) -> shapes.Protocol:
+    """Return *protocol* as it is shown."""
+    plan = protocol.plan
+    return shapes.Protocol(
+        type=protocol.type,
+        version=protocol.version,
+        criteria=protocol.criteria,
+        declare=[*protocol.declare],
+        authorise=[*protocol.authorise],
+        persons=protocol.persons,
+        divide_by=protocol.divide_by,
+        floor_seconds=protocol.floor.total_seconds(),
+        out_of_band=[*protocol.out_of_band],
+        never_skip=[*protocol.never_skip],
+        expires_seconds=protocol.expires_after.total_seconds(),
+        debts_due_seconds=protocol.debt_due.total_seconds(),
+        tests=protocol.tests,
+        plan="" if plan is None else f"{plan.id} {plan.version}",
+    )
+
+
+def show_treatment(shortened: Shortened) -> shapes.Treatment:
+    """Return what becomes of the plan."""
+
+    def parts(treatment: Treatment) -> list[shapes.Part]:
+        return [
+            shapes.Part(what=one.what, detail=one.detail)
+            for one in shortened.differences
+            if one.treatment is treatment
+        ]
+
+    return shapes.Treatment(
+        shortened=parts(Treatment.SHORTENED),
+        out_of_band=parts(Treatment.OUT_OF_BAND),
+        unchanged=parts(Treatment.UNCHANGED),
+        routine_bake_seconds=shortened.routine.total_seconds(),
+        shortened_bake_seconds=shortened.shortened.total_seconds(),
+    )
+
+
+def show_declared(declared: Declared, *, now: datetime) -> shapes.EmergencyDeclared:
+    """Return a declaration with what it makes of the plan."""
+    return shapes.EmergencyDeclared(
+        emergency=show_emergency(declared.emergency, now=now),
+        treatment=show_treatment(declared.shortened),
+    )
+
+
+def show_approved(approved: Approved, *, now: datetime) -> shapes.EmergencyApproved:
+    """Return an emergency after a yes, with what it started."""
+    started = approved.started
+    return shapes.EmergencyApproved(
+        emergency=show_emergency(approved.emergency, now=now),
+        started=None if started is None else show_rollout(started, now=now),
+        not_started=approved.not_started,
+    )

@@ -1,0 +1,144 @@
+"""Emergencies as lines of text."""
+
+from datetime import datetime
+
+from rich.text import Text
+
+from tidegate.api import words
+from tidegate.api.shapes.emergencies import (
+    Emergencies,
+    Emergency,
+    EmergencyApproved,
+    EmergencyDeclared,
+    Part,
+    Protocol,
+    Treatment,
+)
+from tidegate.cli.text.columns import Cell, columns
+from tidegate.cli.text.times import TimeFormat, write_instant
+
+
+def declared_lines(declared: EmergencyDeclared, *, times: TimeFormat) -> list[Text | str]:
+    """Return what was declared, what it makes of the plan, and who must agree."""
+    emergency = declared.emergency
+    return [
+        f"EMERGENCY {emergency.id}  {emergency.type}: {emergency.service} {_change(emergency)}",
+        protocol_line(emergency.protocol, missing=emergency.persons_missing),
+        *treatment_lines(declared.treatment),
+        f"  expires      {write_instant(emergency.expires_at, now=emergency.as_of, form=times)}",
+        *_next(emergency),
+    ]
+
+
+def treatment_lines(treatment: Treatment) -> list[Text | str]:
+    """Return what is shortened, out of band and unchanged."""
+    bakes = (
+        f"bakes {words.duration_words(treatment.routine_bake_seconds)} in all"
+        f" -> {words.duration_words(treatment.shortened_bake_seconds)}"
+    )
+    return [
+        f"  shortened    {bakes}{_parts(treatment.shortened)}",
+        f"  out of band  {_parts(treatment.out_of_band).removeprefix('; ') or 'nothing'}",
+        f"  unchanged    {_parts(treatment.unchanged).removeprefix('; ')}",
+    ]
+
+
+def approved_lines(approved: EmergencyApproved, *, times: TimeFormat) -> list[Text | str]:
+    """Return what a yes did."""
+    emergency = approved.emergency
+    lines: list[Text | str] = [
+        f"emergency {emergency.id}: {words.list_words(emergency.agreed)} agreed"
+    ]
+    if approved.started is not None:
+        started = approved.started.id
+        lines.append(f"rollout {started} started.  Follow: tidegate watch {started}")
+    elif approved.not_started:
+        lines.append(f"it is authorised and wasn't started: {approved.not_started}")
+        lines += _next(emergency)
+    else:
+        lines += _next(emergency)
+    return lines
+
+
+def emergency_table(found: Emergencies, *, times: TimeFormat) -> list[Text | str]:
+    """Return one line per emergency."""
+    if not found.emergencies:
+        return ["no emergencies"]
+    rows: list[list[Cell]] = [
+        ["EMERGENCY", "TYPE", "STATE", "SERVICE", "CHANGE", "INCIDENT", "BY", "SINCE", "EXPIRES"]
+    ]
+    rows += [
+        [
+            one.id,
+            one.type,
+            one.state,
+            one.service,
+            _change(one),
+            one.incident,
+            one.declared_by,
+            write_instant(one.declared_at, now=found.as_of, form=times),
+            write_instant(one.expires_at, now=found.as_of, form=times),
+        ]
+        for one in found.emergencies
+    ]
+    return [*columns(rows)]
+
+
+def emergency_lines(emergency: Emergency, *, times: TimeFormat) -> list[Text | str]:
+    """Return all that is to be known of one emergency."""
+
+    def when(at: datetime) -> str:
+        return write_instant(at, now=emergency.as_of, form=times)
+
+    facts = ", ".join(
+        f"{name} = {value}{' (claimed)' if name in emergency.claimed else ''}"
+        for name, value in emergency.facts.items()
+    )
+    lines: list[Text | str] = [
+        f"EMERGENCY {emergency.id}  {emergency.type}, {emergency.state}",
+        f"  change    {emergency.service} {_change(emergency)}",
+        f"  incident  {emergency.incident}: {emergency.reason}",
+        f"  facts     {facts}",
+        f"  criteria  {emergency.protocol.criteria}",
+        f"  declared  by {emergency.declared_by}, {when(emergency.declared_at)}",
+        f"  agreed    {words.list_words(emergency.agreed) or 'nobody yet'}",
+        f"  expires   {when(emergency.expires_at)}",
+    ]
+    if emergency.rollouts:
+        lines.append(f"  rollouts  {', '.join(emergency.rollouts)}")
+    if emergency.closed_at is not None:
+        lines.append(
+            f"  closed    by {emergency.closed_by}, {when(emergency.closed_at)}: {emergency.closing}"
+        )
+    return [*lines, *_next(emergency)]
+
+
+def protocol_line(protocol: Protocol, *, missing: int) -> str:
+    """Return who must agree and how much faster it goes."""
+    who = f" from {{{', '.join(protocol.authorise)}}}" if protocol.authorise else ""
+    more = f"; {missing} more needed" if missing else ""
+    return (
+        f"Protocol {protocol.type}@{protocol.version}: bakes / {protocol.divide_by:g}"
+        f" (min {words.duration_words(protocol.floor_seconds)}),"
+        f" {protocol.persons} persons{who}{more}"
+    )
+
+
+def _next(emergency: Emergency) -> list[Text | str]:
+    if emergency.state == "declared":
+        return [
+            f"{emergency.persons_missing} more must agree, not {emergency.declared_by}:"
+            f" tidegate emergency approve {emergency.id}"
+        ]
+    if emergency.state == "authorised" and not emergency.rollouts:
+        changes = " ".join(f"--change {name}={to}" for name, to in emergency.change.items())
+        return [f"Start: tidegate start {emergency.service} {changes} --emergency {emergency.id}"]
+    return []
+
+
+def _change(emergency: Emergency) -> str:
+    return " ".join(f"{name}={to}" for name, to in emergency.change.items())
+
+
+def _parts(parts: list[Part]) -> str:
+    return "".join(f"; {part.what}: {part.detail}" for part in parts)
