@@ -32,7 +32,7 @@ def named(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize("name", ["states", "settings"])
+@pytest.mark.parametrize("name", ["states", "settings", "permissions"])
 def test_a_page_made_from_code_is_fresh(name: str) -> None:
     """Write it again with: python tools/docs/NAME.py"""
     tool = runpy.run_path(str(ROOT / "tools" / "docs" / f"{name}.py"))

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from tidegate.api.guard import LOOPBACK_NAMES, Guard
 from tidegate.api.pages.routes import router as pages
 from tidegate.api.problems import handle_errors
+from tidegate.api.routes.access import router as access
 from tidegate.api.routes.alarms import router as alarms
 from tidegate.api.routes.commands import router as commands
 from tidegate.api.routes.decisions import router as decisions
@@ -78,6 +79,7 @@ def _routed() -> FastAPI:
         stops,
         freezes,
         tokens,
+        access,
         events,
         services,
         service_health,

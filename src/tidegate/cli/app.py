@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from tidegate.cli import alarm, auth, exit_codes, freeze, rollout, server, service, stop
+from tidegate.cli import access, alarm, auth, exit_codes, freeze, rollout, server, service, stop
 from tidegate.cli.approve import approve
 from tidegate.cli.completion import PROGRAM, completion
 from tidegate.cli.halt import halt
@@ -103,6 +103,7 @@ app.add_typer(alarm.app, name="alarm")
 app.add_typer(stop.app, name="stop")
 app.add_typer(freeze.app, name="freeze")
 app.add_typer(auth.app, name="auth")
+app.add_typer(access.app, name="access")
 app.add_typer(server.app, name="server")
 app.command("completion")(completion)
 app.command("version")(with_session(version))

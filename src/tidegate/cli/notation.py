@@ -62,11 +62,16 @@ def parse_rate(written: str | None) -> float | None:
 
 def parse_timeout(written: str | None) -> timedelta | None:
     """Return a length of time as in `90s` or `2h`, None for None. Raises InvalidRequestError."""
+    return parse_length(written, option="--timeout")
+
+
+def parse_length(written: str | None, *, option: str) -> timedelta | None:
+    """Return the length of time that was given to *option*. Raises InvalidRequestError."""
     if written is None:
         return None
     try:
         return parse_duration(written)
     except NotationError as exc:
         raise InvalidRequestError(
-            f"--timeout must be a length of time, got {written!r}", hint="as in --timeout 90s"
+            f"{option} must be a length of time, got {written!r}", hint=f"as in {option} 90s"
         ) from exc

@@ -77,14 +77,20 @@ def grants_of(caller: Caller, grants: Iterable[Grant], now: datetime) -> tuple[G
     An allow is for who was named and is vouched for. A deny of a person also holds for every program
     and other name behind which that person stands.
     """
-    allowed = _subjects(caller) if caller.is_verified else frozenset()
-    denied = _subjects(caller) | ({f"person:{caller.person}"} if caller.person else frozenset())
+    allowed = subjects_of(caller) if caller.is_verified else frozenset()
+    denied = subjects_of(caller) | ({f"person:{caller.person}"} if caller.person else frozenset())
     return tuple(
         grant
         for grant in grants
         if is_in_force(grant, now)
         and grant.subject in (allowed if grant.effect is GrantEffect.ALLOW else denied)
     )
+
+
+def subjects_of(caller: Caller) -> frozenset[str]:
+    """Return the subjects of grants that *caller* is."""
+    kind = "program" if caller.kind is CallerKind.PROGRAM else "person"
+    return frozenset({f"{kind}:{caller.name}", *(f"group:{group}" for group in caller.groups)})
 
 
 def is_in_force(grant: Grant, now: datetime) -> bool:
@@ -96,11 +102,6 @@ def write_grant(grant: Grant) -> str:
     """Return *grant* in a few words."""
     verb = "allows" if grant.effect is GrantEffect.ALLOW else "denies"
     return f"grant {grant.id} {verb} {grant.subject} {grant.role} on {grant.scope}"
-
-
-def _subjects(caller: Caller) -> frozenset[str]:
-    kind = "program" if caller.kind is CallerKind.PROGRAM else "person"
-    return frozenset({f"{kind}:{caller.name}", *(f"group:{group}" for group in caller.groups)})
 
 
 def _of_place(
