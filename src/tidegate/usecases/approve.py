@@ -16,7 +16,7 @@ from tidegate.domain.rollout.model import Approval, Rollout
 from tidegate.domain.rollout.seen import valid_approvals
 from tidegate.errors import RefusedError
 from tidegate.ports.store import Transaction
-from tidegate.usecases.commands import At, change_rollout, find_rollout
+from tidegate.usecases.commands import At, change_rollout
 from tidegate.usecases.outside import Outside
 from tidegate.usecases.rollout_command import RolloutCommand
 
@@ -85,7 +85,7 @@ class ApproveRollout(RolloutCommand):
 
     async def carry_out(self, outside: Outside, caller: Caller) -> Rollout:
         """Record the approval."""
-        found = find_rollout(outside, self.rollout)
+        found = self.found(outside, caller)
         return approve_rollout(
             outside, found.id, actor=caller.name, comment=self.comment, at=self.at
         )

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from tidegate.documents.canonical import plan_hash
 from tidegate.documents.service_file import ResolvedService
+from tidegate.domain.access.model import DEFAULT_ORGANISATION, DEFAULT_PROJECT
 from tidegate.domain.plan.model import (
     Change,
     ComponentChange,
@@ -127,9 +128,11 @@ async def start_rollout(
     *,
     actor: str,
     expected_plan_hash: str | None = None,
+    organisation: str = DEFAULT_ORGANISATION,
+    project: str = DEFAULT_PROJECT,
 ) -> Rollout:
     """
-    Record a new rollout and set it going.
+    Record a new rollout of *organisation* and *project*, and set it going.
 
     Raises:
         RefusedError: as `propose`; *expected_plan_hash* isn't the hash any more; or a gate can't be
@@ -154,8 +157,12 @@ async def start_rollout(
                 updated_at=now,
             )
         )
-        planned = new_rollout(
-            proposal, rollout_id=_new_id(transaction, proposal, now), actor=actor, now=now
+        planned = replace(
+            new_rollout(
+                proposal, rollout_id=_new_id(transaction, proposal, now), actor=actor, now=now
+            ),
+            organisation=organisation,
+            project=project,
         )
         reason = ", ".join(f"{c.component}={c.to.name}" for c in proposal.change.components)
         before = in_the_way(transaction, planned.service, targets_of(planned))
