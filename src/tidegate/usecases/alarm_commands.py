@@ -12,6 +12,7 @@ from tidegate.errors import TidegateError
 from tidegate.usecases.alarms import Answered, Told, raise_alarm, resolve_alarm, resolve_told
 from tidegate.usecases.bus import Command
 from tidegate.usecases.outside import Outside
+from tidegate.usecases.reading import find_alarm
 from tidegate.usecases.resources import resource_of_named, resource_of_organisation
 
 
@@ -43,9 +44,7 @@ class ResolveAlarm(Command[Answered]):
 
     def touches(self, outside: Outside, caller: Caller) -> Resource:
         """Return the service that the alarm names."""
-        with outside.store.begin(read_only=True) as transaction:
-            service = transaction.alarm(AlarmId(self.alarm)).service
-        return resource_of_named(outside, caller, service)
+        return resource_of_named(outside, caller, find_alarm(outside, caller, self.alarm).service)
 
     async def carry_out(self, outside: Outside, caller: Caller) -> Answered:
         """Record its end."""

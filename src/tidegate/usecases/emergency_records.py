@@ -61,10 +61,15 @@ def find_emergency(transaction: Transaction, name: str) -> Emergency:
         of_service = EMERGENCIES.latest(transaction, service=ServiceName(name), limit=1)
         found = of_service[0] if of_service else None
     if found is None:
-        raise NotFoundError(
-            f"there is no emergency {name!r}", hint="`tidegate emergency list` lists them"
-        )
+        raise no_such_emergency(name)
     return found
+
+
+def no_such_emergency(name: str) -> NotFoundError:
+    """Return the error for a name that no emergency has, as far as whoever asks may know."""
+    return NotFoundError(
+        f"there is no emergency {name!r}", hint="`tidegate emergency list` lists them"
+    )
 
 
 def debts_of(transaction: Transaction, emergency: Emergency) -> tuple[Debt, ...]:

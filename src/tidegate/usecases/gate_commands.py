@@ -21,7 +21,6 @@ from tidegate.domain.rollout.model import Rollout
 from tidegate.errors import InvalidRequestError, NotFoundError, RefusedError
 from tidegate.ports.store import Transaction
 from tidegate.usecases.bus import Command
-from tidegate.usecases.commands import find_rollout
 from tidegate.usecases.gate_records import (
     ASK_AGAIN,
     CONTENTS,
@@ -153,7 +152,7 @@ class CheckGates(RolloutCommand):
 
     async def carry_out(self, outside: Outside, caller: Caller) -> Rollout:
         """Note the wish and wake the rollout."""
-        found = find_rollout(outside, self.rollout)
+        found = self.found(outside, caller)
         now = outside.clock.now()
         with outside.store.begin() as transaction:
             ASK_AGAIN.put(transaction, AskAgain(rollout_id=found.id, by=caller.name, at=now))

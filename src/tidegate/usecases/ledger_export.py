@@ -14,9 +14,12 @@ from typing import Any, Final
 
 from tidegate.documents.ledger.chain import record_digest
 from tidegate.documents.ledger.dump import entry_line, head_line, header_line
+from tidegate.domain.access.model import Caller
 from tidegate.ports.store import LedgerEntry, LedgerQuery
+from tidegate.usecases.access import access_in
 from tidegate.usecases.ledger_heads import LEDGER_KEYS, heads_after, latest_head, sign_head
 from tidegate.usecases.outside import Outside
+from tidegate.usecases.reading import sees_entry
 
 PAGE: Final = 500
 
@@ -77,13 +80,20 @@ def dump(outside: Outside) -> Iterator[bytes]:
             yield head_line(one)
 
 
-def audit_rows(outside: Outside, query: LedgerQuery) -> Iterator[dict[str, str]]:
-    """Return what *query* wants of the ledger as rows with `AUDIT_COLUMNS`, oldest first."""
+def audit_rows(outside: Outside, caller: Caller, query: LedgerQuery) -> Iterator[dict[str, str]]:
+    """Return what *query* wants of the ledger and *caller* may read, as rows, oldest first."""
     with outside.store.begin(read_only=True) as transaction:
         last = transaction.latest_entry()
     for entry in _entries(outside, through=0 if last is None else last.number):
-        if _wanted(entry, query):
+        if _wanted(entry, query) and _is_readable(outside, caller, entry):
             yield _row(entry)
+
+
+def _is_readable(outside: Outside, caller: Caller, entry: LedgerEntry) -> bool:
+    if caller.is_root:
+        return True
+    with outside.store.begin(read_only=True) as transaction:
+        return sees_entry(transaction, access_in(transaction, caller, outside.clock.now()), entry)
 
 
 def csv_lines(rows: Iterator[dict[str, str]]) -> Iterator[bytes]:

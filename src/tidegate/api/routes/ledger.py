@@ -12,15 +12,21 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 from starlette.responses import StreamingResponse
 
-from tidegate.api.access import GuardedRoute, operation
+from tidegate.api.access import Calls, GuardedRoute, operation
 from tidegate.api.shapes import audit as shapes
 from tidegate.api.showing.audit import show_found, show_head, show_key
 from tidegate.api.state import World
 from tidegate.domain.access.permissions import Permission
-from tidegate.errors import StoreError
+from tidegate.errors import ForbiddenError, StoreError
 from tidegate.ports.store import LedgerQuery
+from tidegate.usecases.access import access_in
 from tidegate.usecases.ledger_export import audit_rows, csv_lines, dump, json_lines
 from tidegate.usecases.ledger_heads import LEDGER_HEADS, LEDGER_KEYS
+from tidegate.usecases.reading_governance import (
+    readable_entries,
+    refuse_unless_reads_all,
+    refuse_unless_reads_ledger,
+)
 
 router = APIRouter(prefix="/v1/ledger", tags=["ledger"], route_class=GuardedRoute)
 
@@ -47,7 +53,7 @@ _MEDIA_TYPES: Final = {
 
 
 def _export_operation() -> dict[str, Any]:
-    options = operation(Permission.LEDGER_READ, StoreError)
+    options = operation(Permission.LEDGER_READ, ForbiddenError, StoreError)
     text = {"schema": {"type": "string"}}
     options["responses"][200] = {
         "description": "The export, whole when it ends.",
@@ -56,9 +62,10 @@ def _export_operation() -> dict[str, Any]:
     return options
 
 
-@router.get("", **operation(Permission.LEDGER_READ, StoreError))
+@router.get("", **operation(Permission.LEDGER_READ, ForbiddenError, StoreError))
 def find_entries(
     outside: World,
+    caller: Calls,
     service: Name = None,
     rollout: Annotated[str | None, Query(max_length=200, description="A rollout's id.")] = None,
     actor: Name = None,
@@ -71,7 +78,8 @@ def find_entries(
     before: Annotated[int | None, Query(ge=1, le=2**53, description="Lower numbers only.")] = None,
     limit: Annotated[int, Query(ge=1, le=FOUND_AT_MOST)] = 100,
 ) -> shapes.FoundEntries:
-    """Return the entries that fit everything that is asked for, newest first."""
+    """Return the entries that you may read and that fit everything that is asked for, newest first."""
+    refuse_unless_reads_ledger(outside, caller)
     query = LedgerQuery(
         service=service,
         rollout_id=rollout,
@@ -83,7 +91,8 @@ def find_entries(
         before=before,
     )
     with outside.store.begin(read_only=True) as transaction:
-        found = transaction.search_ledger(query, limit=limit + 1)
+        access = access_in(transaction, caller, outside.clock.now())
+        found = readable_entries(transaction, access, query, limit=limit + 1)
     shown = [show_found(entry) for entry in found[:limit]]
     return shapes.FoundEntries(
         entries=shown,
@@ -95,6 +104,7 @@ def find_entries(
 @router.get("/export", response_class=StreamingResponse, **_export_operation())
 def export(
     outside: World,
+    caller: Calls,
     format: Annotated[
         ExportFormat, Query(description="dump is verified by `tidegate ledger verify`.")
     ] = ExportFormat.DUMP,
@@ -108,22 +118,25 @@ def export(
     A dump is always whole, since a part of a chain proves nothing about the rest; `service`, `since`
     and `until` choose among the rows of the other two.
     """
+    refuse_unless_reads_ledger(outside, caller)
     query = LedgerQuery(service=service, since=since, until=until)
     match format:
         case ExportFormat.DUMP:
+            refuse_unless_reads_all(outside, caller)
             lines = dump(outside)
         case ExportFormat.CSV:
-            lines = csv_lines(audit_rows(outside, query))
+            lines = csv_lines(audit_rows(outside, caller, query))
         case ExportFormat.JSON:
-            lines = json_lines(audit_rows(outside, query))
+            lines = json_lines(audit_rows(outside, caller, query))
     return StreamingResponse(_chunks(lines), media_type=_MEDIA_TYPES[format])
 
 
-@router.get("/heads", **operation(Permission.LEDGER_READ, StoreError))
+@router.get("/heads", **operation(Permission.LEDGER_READ, ForbiddenError, StoreError))
 def list_heads(
-    outside: World, limit: Annotated[int, Query(ge=1, le=FOUND_AT_MOST)] = 100
+    outside: World, caller: Calls, limit: Annotated[int, Query(ge=1, le=FOUND_AT_MOST)] = 100
 ) -> shapes.Heads:
     """Return the latest signed heads, newest first, and the keys that heads are signed with."""
+    refuse_unless_reads_ledger(outside, caller)
     with outside.store.begin(read_only=True) as transaction:
         heads = LEDGER_HEADS.latest(transaction, limit=limit)
         keys = LEDGER_KEYS.open(transaction)
