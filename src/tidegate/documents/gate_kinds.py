@@ -5,7 +5,9 @@ from typing import Final
 
 from tidegate.documents.gates import GateKind
 from tidegate.documents.gates_knowing import KNOWING_KINDS
+from tidegate.documents.gates_verifying import VERIFYING_KINDS
 
 GATE_KINDS: Final[Mapping[str, GateKind]] = {
     **KNOWING_KINDS,
+    **VERIFYING_KINDS,
 }

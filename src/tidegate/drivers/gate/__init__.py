@@ -1,0 +1,1 @@
+"""Drivers that answer gates: each one asks one kind of question about one change."""
