@@ -59,12 +59,56 @@ class JUnitSettings(GateSettings):
     )
 
 
+_Limit = Annotated[int, Field(ge=0)]
+
+
+class SarifSettings(GateSettings):
+    """
+    Scans of the change found nothing new that is severe; results come as SARIF 2.1.0.
+
+    High is a security severity from 7.0 or the level error, medium from 4.0 or warning, low the rest.
+    """
+
+    new_high: _Limit = Field(
+        default=0, description="Most new findings of high severity. Default 0."
+    )
+    new_medium: _Limit | None = Field(
+        default=None, description="Most new findings of medium severity. Default: any number."
+    )
+    new_low: _Limit | None = Field(
+        default=None, description="Most new findings of low severity. Default: any number."
+    )
+    high: _Limit | None = Field(
+        default=None, description="Most findings of high severity, old ones too. Default: any."
+    )
+    medium: _Limit | None = Field(
+        default=None, description="Most findings of medium severity, old ones too. Default: any."
+    )
+    low: _Limit | None = Field(
+        default=None, description="Most findings of low severity, old ones too. Default: any."
+    )
+    tools: Names = Field(
+        default_factory=list, description="Tools that must have scanned, by their name in SARIF."
+    )
+    max_age: Duration = Field(
+        default=timedelta(days=7),
+        description="How old the oldest scan may be. Default 7d.",
+        json_schema_extra={"default": "7d"},
+    )
+
+
 VERIFYING_KINDS: Final[Mapping[str, GateKind]] = {
     "tests": GateKind(
         what="all tests that were run for the change passed (JUnit XML)",
         lasts=timedelta(hours=24),
         settings=JUnitSettings,
         short="suites",
+        takes_documents=True,
+    ),
+    "sarif": GateKind(
+        what="scans found nothing new that is severe (SARIF 2.1.0)",
+        lasts=timedelta(hours=24),
+        settings=SarifSettings,
         takes_documents=True,
     ),
 }

@@ -13,6 +13,8 @@ WRITTEN: list[tuple[str, dict[str, Any]]] = [
     ("tests", {}),
     ("tests", {"suites": "integration"}),
     ("tests", {"suites": ["a", "b"], "minimum": 20, "skipped": 0.0, "max_age": "36h"}),
+    ("sarif", {}),
+    ("sarif", {"new_high": 2, "low": 9, "tools": "CodeQL"}),
 ]
 
 
