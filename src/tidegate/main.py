@@ -29,6 +29,13 @@ from tidegate.domain.quantities import RolloutId
 from tidegate.drivers.clock.system import SystemClock
 from tidegate.drivers.component.file import FileComponent
 from tidegate.drivers.component.process import ProcessComponent
+from tidegate.drivers.egress.addresses import (
+    AddressKind,
+    AddressPolicy,
+    Network,
+    parse_networks,
+)
+from tidegate.drivers.egress.transport import EgressPolicy, GuardedTransport
 from tidegate.drivers.processes.shim import start_time_of
 from tidegate.drivers.processes.supervisor import ShimSupervisor
 from tidegate.drivers.runner.inprocess import InProcessRunner
@@ -221,7 +228,8 @@ async def serving(settings: Settings) -> AsyncIterator[Running]:
         state_dir=state_dir,
         store_url=store_url,
     )
-    async with httpx.AsyncClient(trust_env=False) as client:
+    networks = _egress_networks(settings)
+    async with httpx.AsyncClient(transport=_to_sources(networks), trust_env=False) as client:
         with contextlib.closing(listener):
             outside, runner = compose(settings, state_dir, store_url, client)
             app = create_app(outside, token=running.token, version=installed_version("tidegate"))
@@ -289,6 +297,23 @@ def compose(
         signer=FileSigner(state_dir / LEDGER_KEY_FILE),
     )
     return outside, runner
+
+
+def _egress_networks(settings: Settings) -> tuple[Network, ...]:
+    try:
+        return parse_networks(settings.egress_allowed_networks)
+    except ValueError as exc:
+        raise InvalidRequestError(
+            f"TIDEGATE_EGRESS_ALLOWED_NETWORKS can't be used: {exc}",
+            hint="write networks as 10.1.0.0/16, with commas between",
+        ) from exc
+
+
+def _to_sources(networks: tuple[Network, ...]) -> GuardedTransport:
+    """Return the way to sources of signals, which run near: on this machine, on the own network."""
+    near = frozenset({AddressKind.GLOBAL, AddressKind.PRIVATE, AddressKind.LOOPBACK})
+    addresses = AddressPolicy(kinds=near, networks=networks)
+    return GuardedTransport(EgressPolicy(addresses=addresses, hosts=None, plain_to=None))
 
 
 async def _keep_audiences_short(outside: Outside) -> None:
