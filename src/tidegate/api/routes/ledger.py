@@ -14,13 +14,14 @@ from starlette.responses import StreamingResponse
 
 from tidegate.api.access import GuardedRoute, operation
 from tidegate.api.shapes import audit as shapes
-from tidegate.api.showing.audit import show_found, show_head, show_key
+from tidegate.api.showing.audit import show_found, show_head, show_key, show_witness
 from tidegate.api.state import World
 from tidegate.domain.access.permissions import Permission
 from tidegate.errors import StoreError
 from tidegate.ports.store import LedgerQuery
 from tidegate.usecases.ledger_export import audit_rows, csv_lines, dump, json_lines
 from tidegate.usecases.ledger_heads import LEDGER_HEADS, LEDGER_KEYS
+from tidegate.usecases.ledger_witness import witness_lags
 
 router = APIRouter(prefix="/v1/ledger", tags=["ledger"], route_class=GuardedRoute)
 
@@ -133,6 +134,14 @@ def list_heads(
         keys=[show_key(key) for key in keys],
         entries=0 if last is None else last.number,
         as_of=outside.clock.now(),
+    )
+
+
+@router.get("/witnesses", **operation(Permission.LEDGER_READ, StoreError))
+def list_witnesses(outside: World) -> shapes.Witnesses:
+    """Return who keeps heads elsewhere, and how far each of them is."""
+    return shapes.Witnesses(
+        witnesses=[show_witness(lag) for lag in witness_lags(outside)], as_of=outside.clock.now()
     )
 
 
