@@ -163,6 +163,38 @@ class GateError(TidegateError):
     retryable = True
 
 
+class EgressRefusedError(TidegateError):
+    """An address that was named isn't one that this server talks to."""
+
+    code = "egress.refused"
+    http_status = 422
+    exit_code = 6
+
+
+class EgressFailedError(TidegateError):
+    """An outside system that was asked gave no usable answer."""
+
+    code = "egress.failed"
+    http_status = 502
+    retryable = True
+
+
+class WitnessError(TidegateError):
+    """A witness of the ledger can't be told, or can't say what it knows."""
+
+    code = "witness.failed"
+    http_status = 502
+    retryable = True
+
+
+class WitnessConflictError(TidegateError):
+    """A witness of the ledger was shown another history than this one."""
+
+    code = "witness.conflict"
+    http_status = 409
+    exit_code = 6
+
+
 class StoreError(TidegateError):
     """The store can't be read or written; nothing was half-written."""
 

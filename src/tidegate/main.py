@@ -29,6 +29,15 @@ from tidegate.domain.quantities import RolloutId
 from tidegate.drivers.clock.system import SystemClock
 from tidegate.drivers.component.file import FileComponent
 from tidegate.drivers.component.process import ProcessComponent
+from tidegate.drivers.egress.addresses import (
+    AddressKind,
+    AddressPolicy,
+    Network,
+    parse_networks,
+)
+from tidegate.drivers.egress.client import EgressClient
+from tidegate.drivers.egress.transport import EgressPolicy, GuardedTransport
+from tidegate.drivers.egress.urls import read_url
 from tidegate.drivers.processes.shim import start_time_of
 from tidegate.drivers.processes.supervisor import ShimSupervisor
 from tidegate.drivers.runner.inprocess import InProcessRunner
@@ -40,6 +49,9 @@ from tidegate.drivers.signals.prometheus import PrometheusSignals
 from tidegate.drivers.signals.prometheus_history import PrometheusHistory
 from tidegate.drivers.signer.file import FileSigner
 from tidegate.drivers.traffic.envoy import EnvoyTraffic
+from tidegate.drivers.witness.file import FileWitness
+from tidegate.drivers.witness.git import GitWitness
+from tidegate.drivers.witness.http import HttpWitness
 from tidegate.errors import (
     InvalidRequestError,
     ServerUnreachableError,
@@ -50,11 +62,13 @@ from tidegate.errors import (
 )
 from tidegate.lab.live import live
 from tidegate.lab.world import LabOptions, LabServer, prepare_state_dir
+from tidegate.ports.witness import Witness
 from tidegate.settings import Settings
 from tidegate.store.open import open_store
 from tidegate.telemetry import events, logs
 from tidegate.usecases.audience import read_audiences
 from tidegate.usecases.ledger_heads import sign_head
+from tidegate.usecases.ledger_witness import tell_witness
 from tidegate.usecases.outside import Outside
 from tidegate.usecases.stop_guard import GuardedComponent
 from tidegate.usecases.work import EngineWork
@@ -221,7 +235,8 @@ async def serving(settings: Settings) -> AsyncIterator[Running]:
         state_dir=state_dir,
         store_url=store_url,
     )
-    async with httpx.AsyncClient(trust_env=False) as client:
+    networks = _egress_networks(settings)
+    async with httpx.AsyncClient(transport=_to_sources(networks), trust_env=False) as client:
         with contextlib.closing(listener):
             outside, runner = compose(settings, state_dir, store_url, client)
             app = create_app(outside, token=running.token, version=installed_version("tidegate"))
@@ -235,6 +250,10 @@ async def serving(settings: Settings) -> AsyncIterator[Running]:
                 asyncio.create_task(runner.run(EngineWork(outside)), name="runner"),
                 asyncio.create_task(_keep_audiences_short(outside), name="audiences"),
                 asyncio.create_task(_keep_ledger_signed(outside), name="ledger"),
+                *(
+                    asyncio.create_task(_keep_told(outside, witness), name="witness")
+                    for witness in outside.witnesses
+                ),
             ]
             try:
                 await _started(server, tasks)
@@ -287,8 +306,26 @@ def compose(
             for scheme in ("prometheus", "prometheus+https")
         },
         signer=FileSigner(state_dir / LEDGER_KEY_FILE),
+        witnesses=_witnesses(settings),
     )
     return outside, runner
+
+
+def _egress_networks(settings: Settings) -> tuple[Network, ...]:
+    try:
+        return parse_networks(settings.egress_allowed_networks)
+    except ValueError as exc:
+        raise InvalidRequestError(
+            f"TIDEGATE_EGRESS_ALLOWED_NETWORKS can't be used: {exc}",
+            hint="write networks as 10.1.0.0/16, with commas between",
+        ) from exc
+
+
+def _to_sources(networks: tuple[Network, ...]) -> GuardedTransport:
+    """Return the way to sources of signals, which run near: on this machine, on the own network."""
+    near = frozenset({AddressKind.GLOBAL, AddressKind.PRIVATE, AddressKind.LOOPBACK})
+    addresses = AddressPolicy(kinds=near, networks=networks)
+    return GuardedTransport(EgressPolicy(addresses=addresses, hosts=None, plain_to=None))
 
 
 async def _keep_audiences_short(outside: Outside) -> None:
@@ -310,6 +347,47 @@ async def _keep_ledger_signed(outside: Outside) -> None:
         except TidegateError as exc:
             _log_failure("ledger", None, exc)
         await asyncio.sleep(LEDGER_LOOKED_AT_EVERY_SECONDS)
+
+
+async def _keep_told(outside: Outside, witness: Witness) -> None:
+    """Tell a witness every head; what can't be told is told later."""
+    while True:
+        try:
+            await tell_witness(outside, witness)
+        except TidegateError as exc:
+            _log_failure("ledger", None, exc)
+        await asyncio.sleep(LEDGER_LOOKED_AT_EVERY_SECONDS)
+
+
+def _witnesses(settings: Settings) -> tuple[Witness, ...]:
+    """Return who keeps heads of the ledger. Raises InvalidRequestError."""
+    networks = _egress_networks(settings)
+    written = settings.ledger_witnesses.split()
+    if len(set(written)) != len(written):
+        raise InvalidRequestError(
+            "TIDEGATE_LEDGER_WITNESSES names one twice", hint="name each witness once"
+        )
+    return tuple(_witness(one, networks) for one in written)
+
+
+def _witness(written: str, networks: tuple[Network, ...]) -> Witness:
+    scheme, _, place = written.partition(":")
+    if scheme in ("file", "git") and Path(place).is_absolute():
+        return FileWitness(Path(place)) if scheme == "file" else GitWitness(Path(place))
+    try:
+        destination = read_url(written)
+    except ValueError as exc:
+        raise InvalidRequestError(
+            f"TIDEGATE_LEDGER_WITNESSES can't be used: {written[:80]!r}: {exc}",
+            hint="as in file:/mnt/elsewhere, git:/srv/heads or https://witness.example/heads",
+        ) from exc
+    policy = EgressPolicy(
+        addresses=AddressPolicy(networks=networks),
+        hosts=frozenset({destination.host}),
+        # Heads are signed and no secret: whoever runs the server may send them without TLS.
+        plain_to=frozenset({destination.host}),
+    )
+    return HttpWitness(written, EgressClient(policy))
 
 
 def _users_interval(settings: Settings) -> timedelta:

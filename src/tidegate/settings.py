@@ -35,6 +35,15 @@ class Settings(BaseSettings):
     watch_every_seconds: float = Field(default=1.0, gt=0, le=10)
     """How often the watch looks for rollouts whose tick is due. A tick is 10 s, in a lab 1 s."""
 
+    egress_allowed_networks: str = ""
+    """
+    Networks inside that addresses in documents and settings may lead to, as `10.1.0.0/16, fd00:1::/64`. An
+    address that hands out secrets of a cloud needs a network of its own.
+    """
+
+    ledger_witnesses: str = ""
+    """Who keeps heads of the ledger elsewhere: `file:/FOLDER`, `git:/FOLDER`, `https://…`; spaces between."""
+
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     """What is logged to standard error: debug, info, warning or error."""
 

@@ -15,6 +15,8 @@ PROMISED = {
     "listen_port": 7180,
     "lab_allowed": False,
     "watch_every_seconds": 1.0,
+    "egress_allowed_networks": "",
+    "ledger_witnesses": "",
     "log_level": "info",
 }
 
@@ -40,6 +42,8 @@ def test_each_setting_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch)
         "LISTEN_PORT": "0",
         "LAB_ALLOWED": "true",
         "WATCH_EVERY_SECONDS": "0.5",
+        "EGRESS_ALLOWED_NETWORKS": "10.1.0.0/16",
+        "LEDGER_WITNESSES": "file:/mnt/heads",
         "LOG_LEVEL": "debug",
     }
     for name, value in given.items():
@@ -54,6 +58,8 @@ def test_each_setting_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch)
         "listen_port": 0,
         "lab_allowed": True,
         "watch_every_seconds": 0.5,
+        "egress_allowed_networks": "10.1.0.0/16",
+        "ledger_witnesses": "file:/mnt/heads",
         "log_level": "debug",
     }
     assert settings.watch_every == timedelta(seconds=0.5)

@@ -71,7 +71,7 @@ Keep it: services and proxies run from it. Whoever can read it can move what it 
 
 
 def _default(value: Any) -> str:
-    if value is None:
+    if value in (None, ""):
         return "none"
     return f"`{str(value).lower()}`" if isinstance(value, bool) else f"`{value}`"
 

@@ -14,16 +14,24 @@ from typing import IO, Annotated, Final
 
 import typer
 
-from tidegate.api.shapes.audit import FoundEntries, Heads
+from tidegate.api.shapes.audit import FoundEntries, Heads, Witnesses
 from tidegate.cli import exit_codes
 from tidegate.cli.ledger_reading import verified_shape
 from tidegate.cli.notation import parse_timeout
 from tidegate.cli.session import Session, with_session
-from tidegate.cli.text.ledger import found_lines, head_lines, key_lines, verified_lines
+from tidegate.cli.text.ledger import (
+    found_lines,
+    head_lines,
+    key_lines,
+    verified_lines,
+    witness_lines,
+)
 from tidegate.documents.ledger.verify import verify_dump
 from tidegate.errors import InvalidRequestError
 
-app = typer.Typer(help="The ledger: query, export, verify, heads, key.", no_args_is_help=True)
+app = typer.Typer(
+    help="The ledger: query, export, verify, heads, key, witness.", no_args_is_help=True
+)
 
 FORMATS: Final = ("dump", "csv", "json")
 
@@ -170,11 +178,29 @@ def key(session: Session) -> None:
     )
 
 
+def witness(session: Session) -> int | None:
+    """
+    Show who keeps heads elsewhere, and how far each of them is.
+
+    Exit code 1 when one of them knows another history than this ledger.
+    """
+    with session.connect() as client:
+        found = client.get("/v1/ledger/witnesses", Witnesses)
+    session.printer.show(
+        found,
+        text=lambda: witness_lines(found, times=session.times),
+        names=[one.name for one in found.witnesses],
+        rows=found.witnesses,
+    )
+    return exit_codes.ERROR if any(one.conflict for one in found.witnesses) else exit_codes.DONE
+
+
 app.command("query")(with_session(query))
 app.command("export")(with_session(export))
 app.command("verify")(with_session(verify))
 app.command("heads")(with_session(heads))
 app.command("key")(with_session(key))
+app.command("witness")(with_session(witness))
 
 
 def _instant(written: str | None, option: str) -> str | None:

@@ -18,6 +18,7 @@ from tidegate.ports.signals import Audience, MetricsIntake, SignalSource
 from tidegate.ports.signer import HeadSigner
 from tidegate.ports.store import Store
 from tidegate.ports.traffic_history import TrafficHistory
+from tidegate.ports.witness import Witness
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +31,7 @@ class Outside:
     server: no author of a document can mark production's rules away by calling a target a lab.
     `audience` counts people where a proxy can tell them apart. `histories`, by the scheme of a source,
     know past traffic, for forecasts. `intake` keeps metrics that are sent here. `signer` holds the key
-    of the ledger. `gates` is by the kind of gate.
+    of the ledger, `witnesses` keep its heads elsewhere. `gates` is by the kind of gate.
     """
 
     store: Store
@@ -44,6 +45,7 @@ class Outside:
     histories: Mapping[str, TrafficHistory] = field(default_factory=dict)
     signer: HeadSigner | None = None
     gates: Mapping[str, GateDriver] = field(default_factory=dict)
+    witnesses: tuple[Witness, ...] = ()
 
     def component(self, rollout: Rollout, placement: Placement) -> ComponentDriver:
         """Return the driver that moves *placement*. Raises RefusedError when it isn't there."""

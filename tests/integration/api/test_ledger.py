@@ -13,8 +13,10 @@ from httpx import ASGITransport, AsyncClient
 from tidegate.api.app import create_app
 from tidegate.documents.ledger.verify import verify_dump
 from tidegate.drivers.signer.file import FileSigner
+from tidegate.drivers.witness.memory import MemoryWitness
 from tidegate.testing.contracts.store_ledger import an_entry, append
 from tidegate.testing.memory_world import MemoryWorld
+from tidegate.usecases.ledger_heads import sign_head
 
 
 @pytest.fixture
@@ -113,7 +115,26 @@ async def test_rows_for_auditors_are_whole_and_harmless(
     assert len(none.text.splitlines()) == 1
 
 
-@pytest.mark.parametrize("path", ["/v1/ledger", "/v1/ledger/export", "/v1/ledger/heads"])
+async def test_witnesses_are_listed_with_what_they_lack(world: MemoryWorld, tmp_path: Path) -> None:
+    """One that was never told anything is listed too: it is what nobody would miss otherwise."""
+    signer = FileSigner(tmp_path / "key")
+    outside = replace(world.outside, signer=signer, witnesses=(MemoryWitness("w"),))
+    append(world.store, an_entry())
+    sign_head(outside, signer)
+    app = create_app(outside, token="t", version="0")
+    async with AsyncClient(
+        transport=ASGITransport(app=app),
+        base_url="http://127.0.0.1",
+        headers={"authorization": "Bearer t"},
+    ) as client:
+        (listed,) = (await client.get("/v1/ledger/witnesses")).json()["witnesses"]
+
+    assert (listed["name"], listed["head"], listed["heads_behind"]) == ("w", 0, 1)
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/ledger", "/v1/ledger/export", "/v1/ledger/heads", "/v1/ledger/witnesses"]
+)
 async def test_the_ledger_needs_a_permission_of_its_own(world: MemoryWorld, path: str) -> None:
     """Reading rollouts isn't reading everything that ever happened."""
     document = create_app(world.outside, token="t", version="0").openapi()

@@ -8,7 +8,10 @@ from served_world import Cli, Server
 
 from tidegate.documents.ledger.heads import head_text
 from tidegate.drivers.signer.file import FileSigner
+from tidegate.drivers.witness.memory import MemoryWitness
+from tidegate.testing.contracts.witness import some_heads
 from tidegate.usecases.ledger_heads import sign_head
+from tidegate.usecases.ledger_witness import tell_witness
 
 
 @pytest.fixture
@@ -88,6 +91,28 @@ def test_entries_are_found_and_shown(cli: Cli, signing: Server) -> None:
     assert "older ones: add --before" in few.out
     assert nothing.out == "no entries\n"
     assert heads.code == 0
+
+
+def test_witnesses_are_shown_and_another_history_is_an_error(cli: Cli, signing: Server) -> None:
+    """Nobody, one that has all, and one that was shown something else."""
+    nobody = cli("ledger", "witness")
+    kept = MemoryWitness("kept")
+    other = MemoryWitness("other")
+    signing.do(other.keep(some_heads(1)))
+    outside = replace(signing.world.outside, witnesses=(kept, other))
+    state = signing._app.state
+    state.server = replace(state.server, outside=outside)
+    assert outside.signer is not None
+    sign_head(outside, outside.signer)
+    for witness in (kept, other):
+        signing.do(tell_witness(outside, witness))
+
+    told = cli("ledger", "witness")
+
+    assert (nobody.code, told.code) == (0, 1)
+    assert "no witness" in nobody.out
+    assert "has all" in told.out
+    assert "KNOWS ANOTHER HISTORY" in told.out
 
 
 def test_rows_are_exported(cli: Cli, signing: Server) -> None:

@@ -14,7 +14,7 @@ from starlette.responses import StreamingResponse
 
 from tidegate.api.access import Calls, GuardedRoute, operation
 from tidegate.api.shapes import audit as shapes
-from tidegate.api.showing.audit import show_found, show_head, show_key
+from tidegate.api.showing.audit import show_found, show_head, show_key, show_witness
 from tidegate.api.state import World
 from tidegate.domain.access.permissions import Permission
 from tidegate.errors import ForbiddenError, StoreError
@@ -22,6 +22,7 @@ from tidegate.ports.store import LedgerQuery
 from tidegate.usecases.access import access_in
 from tidegate.usecases.ledger_export import audit_rows, csv_lines, dump, json_lines
 from tidegate.usecases.ledger_heads import LEDGER_HEADS, LEDGER_KEYS
+from tidegate.usecases.ledger_witness import witness_lags
 from tidegate.usecases.reading_governance import (
     readable_entries,
     refuse_unless_reads_all,
@@ -146,6 +147,15 @@ def list_heads(
         keys=[show_key(key) for key in keys],
         entries=0 if last is None else last.number,
         as_of=outside.clock.now(),
+    )
+
+
+@router.get("/witnesses", **operation(Permission.LEDGER_READ, ForbiddenError, StoreError))
+def list_witnesses(outside: World, caller: Calls) -> shapes.Witnesses:
+    """Return who keeps heads elsewhere, and how far each of them is."""
+    refuse_unless_reads_ledger(outside, caller)
+    return shapes.Witnesses(
+        witnesses=[show_witness(lag) for lag in witness_lags(outside)], as_of=outside.clock.now()
     )
 
 

@@ -50,3 +50,23 @@ class Heads(Shape):
     keys: list[Key]
     entries: WireInteger = Field(description="How many entries the ledger has now.")
     as_of: Instant = Field(description="The server's time when this was made.")
+
+
+class Witness(Shape):
+    """Somebody elsewhere who keeps heads, and how far they are."""
+
+    name: str
+    head: WireInteger = Field(description="The last head that it confirmed, 0 for none.")
+    told_at: Instant | None
+    heads_behind: WireInteger
+    behind_since: Instant | None = Field(description="When the first head it lacks was signed.")
+    failing_since: Instant | None
+    problem: str
+    conflict: str = Field(description="Not empty when it was shown another history.")
+
+
+class Witnesses(Shape):
+    """Every witness of this server."""
+
+    witnesses: list[Witness]
+    as_of: Instant = Field(description="The server's time when this was made.")

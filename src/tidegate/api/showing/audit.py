@@ -5,6 +5,7 @@ from tidegate.api.showing.ledger import show_entry
 from tidegate.domain.ledger.model import Head, SigningKey
 from tidegate.ports.store import LedgerEntry
 from tidegate.usecases.ledger_export import on_behalf_of
+from tidegate.usecases.ledger_witness import WitnessLag
 
 
 def show_found(entry: LedgerEntry) -> shapes.FoundEntry:
@@ -32,3 +33,18 @@ def show_head(head: Head) -> shapes.Head:
 def show_key(key: SigningKey) -> shapes.Key:
     """Return *key* as it is shown."""
     return shapes.Key(key_id=key.key_id, public=key.public, since=key.since)
+
+
+def show_witness(lag: WitnessLag) -> shapes.Witness:
+    """Return a witness as it is shown."""
+    state = lag.state
+    return shapes.Witness(
+        name=state.name,
+        head=state.head,
+        told_at=state.told_at,
+        heads_behind=lag.heads_behind,
+        behind_since=lag.behind_since,
+        failing_since=state.failing_since,
+        problem=state.problem,
+        conflict=state.conflict,
+    )

@@ -2,7 +2,7 @@
 
 from rich.text import Text
 
-from tidegate.api.shapes.audit import FoundEntries, Heads
+from tidegate.api.shapes.audit import FoundEntries, Heads, Witness, Witnesses
 from tidegate.cli.ledger_reading import VerifiedDump
 from tidegate.cli.text.columns import Cell, columns
 from tidegate.cli.text.times import TimeFormat, write_instant
@@ -68,6 +68,38 @@ def key_lines(found: Heads, *, times: TimeFormat) -> list[Text | str]:
         "Write it down where whoever runs this server can't change it:"
         " tidegate ledger verify DUMP --key PUBLIC",
     ]
+
+
+def witness_lines(found: Witnesses, *, times: TimeFormat) -> list[Text | str]:
+    """Return one line per witness."""
+    if not found.witnesses:
+        return [
+            "no witness: whoever runs this server could show two histories",
+            "Name one: TIDEGATE_LEDGER_WITNESSES",
+        ]
+    rows: list[list[Cell]] = [["WITNESS", "HEAD", "TOLD", "STATE"]]
+    rows += [
+        [
+            one.name,
+            str(one.head),
+            "-" if one.told_at is None else write_instant(one.told_at, now=found.as_of, form=times),
+            _witness_state(one, found, times),
+        ]
+        for one in found.witnesses
+    ]
+    return [*columns(rows)]
+
+
+def _witness_state(one: Witness, found: Witnesses, times: TimeFormat) -> Text | str:
+    if one.conflict:
+        return Text(f"KNOWS ANOTHER HISTORY: {one.conflict}", style="bold red")
+    if one.failing_since is not None:
+        since = write_instant(one.failing_since, now=found.as_of, form=times)
+        return f"{one.heads_behind} behind, failing since {since}: {one.problem}"
+    if one.behind_since is not None:
+        since = write_instant(one.behind_since, now=found.as_of, form=times)
+        return f"{one.heads_behind} behind, since {since}"
+    return "has all"
 
 
 def verified_lines(verified: VerifiedDump) -> list[Text | str]:
