@@ -26,7 +26,7 @@ from tidegate.errors import ForbiddenError, RefusedError
 from tidegate.ports.store import Transaction
 from tidegate.usecases.approvals import ground_of
 from tidegate.usecases.artifacts import look_up
-from tidegate.usecases.commands import At, change_rollout, find_rollout, need_reason
+from tidegate.usecases.commands import At, change_rollout, need_reason
 from tidegate.usecases.outside import Outside
 from tidegate.usecases.policies import person_behind, policy_in_force
 from tidegate.usecases.rollout_command import RolloutCommand
@@ -175,7 +175,7 @@ class ApproveRollout(RolloutCommand):
 
     async def carry_out(self, outside: Outside, caller: Caller) -> Rollout:
         """Look the artifact up again, then record the approval."""
-        found = find_rollout(outside, self.rollout)
+        found = self.found(outside, caller)
         if approved_phase(found) is not None:
             await look_up(outside, found)
         return approve_rollout(outside, found.id, actor=caller, comment=self.comment, at=self.at)
@@ -192,7 +192,7 @@ class RejectRollout(RolloutCommand):
 
     async def carry_out(self, outside: Outside, caller: Caller) -> Rollout:
         """Record the no."""
-        found = find_rollout(outside, self.rollout)
+        found = self.found(outside, caller)
         return reject_rollout(outside, found.id, caller=caller, comment=self.comment, at=self.at)
 
 
@@ -207,7 +207,7 @@ class TakeBackWord(RolloutCommand):
 
     async def carry_out(self, outside: Outside, caller: Caller) -> Rollout:
         """Remove the word from what counts."""
-        found = find_rollout(outside, self.rollout)
+        found = self.found(outside, caller)
         return take_back_word(outside, found.id, caller=caller, reason=self.reason, at=self.at)
 
 

@@ -1,5 +1,5 @@
 """
-What the commands of people have in common: finding the rollout, and saving against a race.
+What the commands of people have in common: reasons, and saving against a race.
 
 `At` is the optimistic check: a person says which phase and revision was on the screen, and is told
 when the rollout has moved meanwhile. Halting never needs it.
@@ -8,9 +8,9 @@ when the rollout has moved meanwhile. Halting never needs it.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tidegate.domain.quantities import RolloutId, ServiceName
+from tidegate.domain.quantities import RolloutId
 from tidegate.domain.rollout.model import Rollout
-from tidegate.errors import InvalidRequestError, NotFoundError, StateMovedError
+from tidegate.errors import InvalidRequestError, StateMovedError
 from tidegate.ports.store import Transaction
 from tidegate.usecases.outside import Outside
 from tidegate.usecases.queue import wake_queue
@@ -26,34 +26,6 @@ class At:
 
     phase: int
     revision: int
-
-
-def find_rollout(outside: Outside, name: str) -> Rollout:
-    """
-    Return the rollout that *name* means: an id, the beginning of one, or a service's latest.
-
-    Raises:
-        NotFoundError: nothing has that name, or a beginning fits several.
-    """
-    with outside.store.begin(read_only=True) as transaction:
-        ids = list(transaction.rollouts_with_prefix(name))
-        if len(ids) == 1 or name in ids:
-            return transaction.rollout(RolloutId(name) if name in ids else ids[0])
-        if len(ids) > 1:
-            raise NotFoundError(
-                f"{name!r} fits several rollouts: {', '.join(ids)}", hint="say more of the id"
-            )
-        service = ServiceName(name)
-        active = transaction.active_rollout(service)
-        if active is not None:
-            return active
-        latest = transaction.rollouts(service=service, limit=1)
-    if latest:
-        return latest[0]
-    raise NotFoundError(
-        f"there is no rollout and no service {name!r}",
-        hint="`tidegate status` lists what there is",
-    )
 
 
 def check_at(rollout: Rollout, at: At | None) -> None:

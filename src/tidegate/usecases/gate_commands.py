@@ -153,7 +153,7 @@ class CheckGates(RolloutCommand):
 
     async def carry_out(self, outside: Outside, caller: Caller) -> Rollout:
         """Note the wish and wake the rollout."""
-        found = find_rollout(outside, self.rollout)
+        found = self.found(outside, caller)
         now = outside.clock.now()
         with outside.store.begin() as transaction:
             ASK_AGAIN.put(transaction, AskAgain(rollout_id=found.id, by=caller.name, at=now))

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from tidegate.domain.access.model import Caller, Resource
 from tidegate.domain.rollout.model import Rollout
 from tidegate.usecases.bus import Command
-from tidegate.usecases.commands import find_rollout
 from tidegate.usecases.outside import Outside
+from tidegate.usecases.reading import find_rollout
 from tidegate.usecases.resources import resource_of_rollout
 
 
@@ -18,4 +18,8 @@ class RolloutCommand(Command[Rollout]):
 
     def touches(self, outside: Outside, caller: Caller) -> Resource:
         """Return the rollout's targets."""
-        return resource_of_rollout(find_rollout(outside, self.rollout))
+        return resource_of_rollout(self.found(outside, caller))
+
+    def found(self, outside: Outside, caller: Caller) -> Rollout:
+        """Return the rollout that is meant; see `find_rollout`."""
+        return find_rollout(outside, caller, self.rollout)

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tidegate.documents.service_file import ResolvedService
-from tidegate.domain.access.model import Caller, Resource
+from tidegate.domain.access.model import DEFAULT_PROJECT, Caller, Resource
 from tidegate.domain.access.permissions import Permission
 from tidegate.domain.rollout.model import Rollout
 from tidegate.usecases.abandon import abandon_rollout
 from tidegate.usecases.bus import Command
-from tidegate.usecases.commands import At, check_at, find_rollout
+from tidegate.usecases.commands import At, check_at
 from tidegate.usecases.halt import halt_rollout
 from tidegate.usecases.outside import Outside
 from tidegate.usecases.resources import resource_of_start
@@ -44,12 +44,15 @@ class StartRollout(Command[Rollout]):
 
     async def carry_out(self, outside: Outside, caller: Caller) -> Rollout:
         """Record the new rollout and set it going."""
+        where = self.touches(outside, caller)
         return await start_rollout(
             outside,
             self.resolved,
             self.versions,
             actor=caller.name,
             person=caller.person,
+            organisation=where.organisation,
+            project=where.project or DEFAULT_PROJECT,
             expected_plan_hash=self.expected_plan_hash,
             emergency=self.emergency,
         )
@@ -65,7 +68,7 @@ class HaltRollout(RolloutCommand):
 
     async def carry_out(self, outside: Outside, caller: Caller) -> Rollout:
         """Withdraw, then record."""
-        found = find_rollout(outside, self.rollout)
+        found = self.found(outside, caller)
         return await halt_rollout(
             outside, found.id, actor=caller.name, reason=self.reason or NO_REASON
         )
@@ -82,7 +85,7 @@ class ResumeRollout(RolloutCommand):
 
     async def carry_out(self, outside: Outside, caller: Caller) -> Rollout:
         """Move it on."""
-        found = find_rollout(outside, self.rollout)
+        found = self.found(outside, caller)
         return resume_rollout(
             outside,
             found.id,
@@ -104,7 +107,7 @@ class RollBackRollout(RolloutCommand):
 
     async def carry_out(self, outside: Outside, caller: Caller) -> Rollout:
         """Withdraw, then go back."""
-        found = find_rollout(outside, self.rollout)
+        found = self.found(outside, caller)
         check_at(found, self.at)
         return await roll_back(
             outside, found.id, actor=caller.name, reason=self.reason or NO_REASON
@@ -122,7 +125,7 @@ class AbandonRollout(RolloutCommand):
 
     async def carry_out(self, outside: Outside, caller: Caller) -> Rollout:
         """Give it up."""
-        found = find_rollout(outside, self.rollout)
+        found = self.found(outside, caller)
         return await abandon_rollout(
             outside, found.id, actor=caller.name, reason=self.reason, at=self.at
         )

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from tidegate.documents.canonical import plan_hash
 from tidegate.documents.service_file import ResolvedService
+from tidegate.domain.access.model import DEFAULT_ORGANISATION, DEFAULT_PROJECT
 from tidegate.domain.plan.model import (
     Change,
     ComponentChange,
@@ -146,9 +147,13 @@ async def start_rollout(
     person: str | None = None,
     expected_plan_hash: str | None = None,
     emergency: str | None = None,
+    organisation: str = DEFAULT_ORGANISATION,
+    project: str = DEFAULT_PROJECT,
 ) -> Rollout:
     """
-    Record a new rollout and set it going. *person* stands behind *actor* and can't approve it.
+    Record a new rollout of *organisation* and *project*, and set it going.
+
+    *person* stands behind *actor* and can't approve it.
 
     Raises:
         RefusedError: as `propose`; *expected_plan_hash* isn't the hash any more; a gate can't be
@@ -175,13 +180,17 @@ async def start_rollout(
                 updated_at=now,
             )
         )
-        planned = new_rollout(
-            proposal,
-            rollout_id=_new_id(transaction, proposal, now),
-            actor=actor,
-            person=person,
-            policy=policy_in_force(transaction),
-            now=now,
+        planned = replace(
+            new_rollout(
+                proposal,
+                rollout_id=_new_id(transaction, proposal, now),
+                actor=actor,
+                person=person,
+                policy=policy_in_force(transaction),
+                now=now,
+            ),
+            organisation=organisation,
+            project=project,
         )
         reason = ", ".join(f"{c.component}={c.to.name}" for c in proposal.change.components)
         before = in_the_way(transaction, planned.service, targets_of(planned))

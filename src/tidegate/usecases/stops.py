@@ -123,7 +123,12 @@ async def give_stop_order(
             rule="give-stop-order",
             because=describe(order),
             service=name if scope is StopScope.SERVICE else "",
-            details={"number": order.number, "scope": scope.value, "withdraw": withdraw},
+            details={
+                "number": order.number,
+                "scope": scope.value,
+                "withdraw": withdraw,
+                "organisation": order.organisation,
+            },
         )
     # It is in force. What follows may read much, so it is read beside the loop, which has to stay free.
     covered = await _wake_covered(outside, order)
@@ -168,7 +173,12 @@ async def lift_stop_order(outside: Outside, caller: Caller, number: int, *, reas
             rule="lift-stop-order",
             because=why,
             service=order.name if order.scope is StopScope.SERVICE else "",
-            details={"number": number, "is_over": is_over, "person": lift.person},
+            details={
+                "number": number,
+                "is_over": is_over,
+                "person": lift.person,
+                "organisation": order.organisation,
+            },
         )
     return Lifted(order=order, released=await _wake_covered(outside, order) if is_over else ())
 
@@ -178,10 +188,15 @@ def find_stop_order(transaction: Transaction, number: int) -> StopOrder:
     known = 1 <= number <= LATEST_NUMBER
     order = STOP_ORDERS.get(transaction, f"{number:0{NUMBER_DIGITS}}") if known else None
     if order is None:
-        raise NotFoundError(
-            f"there is no stop order {number}", hint="`tidegate stop list --all` lists them"
-        )
+        raise no_such_order(number)
     return order
+
+
+def no_such_order(number: int) -> NotFoundError:
+    """Return the error for a stop order that isn't there."""
+    return NotFoundError(
+        f"there is no stop order {number}", hint="`tidegate stop list --all` lists them"
+    )
 
 
 def _check_name(scope: StopScope, name: str) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from tidegate.domain.access.model import Caller, CallerKind
 from tidegate.domain.quantities import NO_EXPOSURE, RolloutId
 from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import HaltCause, ReasonCode
@@ -23,13 +24,16 @@ from tidegate.testing.simulation.situations import a_quick_plan
 from tidegate.testing.simulation.traffic import Behaviour, Fault
 from tidegate.usecases.abandon import abandon_rollout
 from tidegate.usecases.approve import approve_rollout, approved_phase
-from tidegate.usecases.commands import At, find_rollout
+from tidegate.usecases.commands import At
 from tidegate.usecases.halt import halt_rollout
+from tidegate.usecases.reading import find_rollout
 from tidegate.usecases.resume import resume_rollout
 from tidegate.usecases.roll_back import roll_back
 from tidegate.usecases.step import step
 
 EU = a_placement()
+
+ROOT = Caller(name="alice", kind=CallerKind.PERSON, person="alice", is_root=True)
 
 
 def is_in(state, phase_index=None):
@@ -596,11 +600,13 @@ async def test_a_rollout_is_found_by_id_by_its_beginning_and_by_its_service(make
     bench = await make_bench()
     started = await bench.start()
 
-    found = [find_rollout(bench.outside, name).id for name in (started.id, started.id[:3], "shop")]
+    found = [
+        find_rollout(bench.outside, ROOT, name).id for name in (started.id, started.id[:3], "shop")
+    ]
 
     assert set(found) == {started.id}
     with pytest.raises(NotFoundError):
-        find_rollout(bench.outside, "nothing")
+        find_rollout(bench.outside, ROOT, "nothing")
 
 
 async def test_a_harmful_rollout_can_be_resumed_by_a_person_and_is_halted_again(make_bench):

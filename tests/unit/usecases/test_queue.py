@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tidegate.domain.access.model import Caller, CallerKind
 from tidegate.domain.health.evidence import NO_EVIDENCE
 from tidegate.domain.quantities import NO_EXPOSURE, RolloutId
 from tidegate.domain.rollout.decisions import Observation
@@ -14,10 +15,10 @@ from tidegate.errors import RefusedError, StateMovedError
 from tidegate.testing.memory_world import DOCUMENT, MemoryWorld
 from tidegate.usecases.abandon import abandon_rollout
 from tidegate.usecases.approve import approve_rollout
-from tidegate.usecases.commands import find_rollout
 from tidegate.usecases.halt import halt_rollout
 from tidegate.usecases.observe import observe
 from tidegate.usecases.queue import queued_behind, take_turn
+from tidegate.usecases.reading import find_rollout
 from tidegate.usecases.roll_back import roll_back
 
 ONE_PHASE = DOCUMENT.replace(
@@ -34,6 +35,8 @@ TWO_TARGETS = ONE_PHASE.replace(
     "targets: [{name: eu, environment: lab}, {name: us, environment: lab, settings:"
     ' {listen: "127.0.0.1:18081"}}]',
 )
+
+ROOT = Caller(name="alice", kind=CallerKind.PERSON, person="alice", is_root=True)
 
 
 def policy(word: str) -> str:
@@ -170,7 +173,7 @@ async def test_halting_the_service_halts_what_moves_and_not_what_waits(world: Me
     await world.start("1.2.0", document=ONE_PHASE)
     await world.run(first.id, until=[State.BAKING])
 
-    assert find_rollout(world.outside, "shop").id == first.id
+    assert find_rollout(world.outside, ROOT, "shop").id == first.id
 
 
 async def test_halting_what_is_queued_takes_it_out_and_leaves_the_target_alone(

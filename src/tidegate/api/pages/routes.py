@@ -20,12 +20,23 @@ from tidegate.api.showing.ledger import show_entry
 from tidegate.api.showing.look import Look, look_at, show_meter, show_now, show_record
 from tidegate.api.state import World, server_of
 from tidegate.api.tokens import page_key, same
+from tidegate.domain.access.model import Caller, CallerKind
+from tidegate.domain.access.permissions import Permission
 from tidegate.errors import NotAllowedError, TidegateError
-from tidegate.usecases.commands import find_rollout
+from tidegate.usecases.reading import find_rollout, readable_rollouts
 
 MOST_LISTED: Final = 50
 MOST_DECISIONS: Final = 30
 SIGNED_IN_SECONDS: Final = 12 * 60 * 60
+
+ONLOOKER: Final = Caller(
+    name="the page",
+    kind=CallerKind.PROGRAM,
+    person=None,
+    granted=frozenset({Permission.READ}),
+    is_root=True,
+)
+"""Whoever holds the page key: it is made from the server's own token, and shows and does nothing else."""
 
 _HEADERS: Final = {
     "content-security-policy": "default-src 'none'; style-src 'self'; base-uri 'none';"
@@ -77,18 +88,16 @@ _pages = APIRouter(include_in_schema=False, route_class=PageRoute)
 @_pages.get("/")
 def overview(outside: World) -> Response:
     """Show the newest rollouts: state, phases, exposure, and what each waits for."""
+    found = readable_rollouts(outside, ONLOOKER, searched=MOST_LISTED, limit=MOST_LISTED)
     with outside.store.begin(read_only=True) as transaction:
-        looks = [
-            Look(rollout=rollout, stored=transaction.evidence(rollout.id))
-            for rollout in transaction.rollouts(limit=MOST_LISTED)
-        ]
+        looks = [Look(rollout=one, stored=transaction.evidence(one.id)) for one in found]
     return _page("overview.html", rollouts=[show_record(outside, look) for look in looks])
 
 
 @_pages.get("/rollouts/{rollout}")
 async def one_rollout(rollout: str, outside: World) -> Response:
     """Show one rollout: phases, evidence, decisions."""
-    look = look_at(outside, find_rollout(outside, rollout))
+    look = look_at(outside, find_rollout(outside, ONLOOKER, rollout))
     with outside.store.begin(read_only=True) as transaction:
         entries = transaction.ledger(rollout_id=look.rollout.id, limit=100_000)
     return _page(

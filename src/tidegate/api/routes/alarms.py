@@ -24,9 +24,11 @@ from tidegate.errors import (
     StateMovedError,
     StoreError,
 )
+from tidegate.usecases.access import access_in
 from tidegate.usecases.alarm_commands import RaiseAlarm, ResolveAlarm, Resolved, TakeAlerts
 from tidegate.usecases.alarms import Answered, Told
 from tidegate.usecases.bus import perform
+from tidegate.usecases.reading import sees_alarm
 
 router = APIRouter(tags=["alarms"], route_class=GuardedRoute)
 
@@ -37,12 +39,15 @@ LISTED_AT_MOST: Final = 1_000
 @router.get("/v1/alarms", **operation(Permission.READ, StoreError))
 def list_alarms(
     outside: World,
+    caller: Calls,
     all: Annotated[bool, Query(description="Also those that are resolved.")] = False,
     limit: Annotated[int, Query(ge=1, le=LISTED_AT_MOST)] = 100,
 ) -> shapes.Alarms:
-    """Return the alarms that are active, oldest first; with `all` the latest, newest first."""
+    """Return the active alarms that you may see, oldest first; with `all` the latest, newest first."""
     with outside.store.begin(read_only=True) as transaction:
-        found = transaction.alarms(limit=limit) if all else transaction.active_alarms()[:limit]
+        access = access_in(transaction, caller, outside.clock.now())
+        every = transaction.alarms(limit=LISTED_AT_MOST) if all else transaction.active_alarms()
+        found = [one for one in every if sees_alarm(transaction, access, one)][:limit]
     return shapes.Alarms(alarms=[show_alarm(alarm) for alarm in found], as_of=outside.clock.now())
 
 
@@ -94,7 +99,7 @@ async def resolve_one(alarm: str, said: shapes.ResolveAlarm, call: Calling) -> R
 @router.post(
     "/hooks/alertmanager",
     response_model=shapes.AlarmsTaken,
-    **operation(Permission.ALARM, InvalidRequestError, StateMovedError, StoreError),
+    **operation(Permission.ALARM, NotFoundError, InvalidRequestError, StateMovedError, StoreError),
 )
 async def alertmanager(
     message: AlertmanagerMessage, outside: World, caller: Calls

@@ -11,13 +11,13 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
 
-from tidegate.api.access import GuardedRoute, operation
+from tidegate.api.access import Calls, GuardedRoute, operation
 from tidegate.api.shapes import rollout as shapes
 from tidegate.api.showing.ledger import show_event
 from tidegate.api.state import World
 from tidegate.domain.access.permissions import Permission
 from tidegate.errors import NotFoundError, StoreError
-from tidegate.usecases.commands import find_rollout
+from tidegate.usecases.reading import find_rollout
 
 router = APIRouter(prefix="/v1/rollouts/{rollout}", tags=["rollouts"], route_class=GuardedRoute)
 
@@ -30,13 +30,14 @@ async def get_events(
     rollout: str,
     request: Request,
     outside: World,
+    caller: Calls,
     after: Annotated[int, Query(ge=0, le=2**53, description="Only later numbers.")] = 0,
     wait_seconds: Annotated[
         float, Query(ge=0, le=LONGEST_WAIT_SECONDS, description="Wait so long for the first.")
     ] = 0.0,
 ) -> shapes.Events:
     """Return what happened after a number; wait for it when nothing has yet."""
-    found = find_rollout(outside, rollout)
+    found = find_rollout(outside, caller, rollout)
     loop = asyncio.get_running_loop()
     until = loop.time() + wait_seconds
     while True:

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
-from tidegate.api.access import GuardedRoute, operation
+from tidegate.api.access import Calls, GuardedRoute, operation
 from tidegate.api.idempotency import Calling, once
 from tidegate.api.shapes import freezes as shapes
 from tidegate.api.showing.freezes import show_added, show_freeze, show_lifted
@@ -14,9 +14,11 @@ from tidegate.api.state import World
 from tidegate.domain.access.permissions import Permission
 from tidegate.domain.calendar.freezes import FreezeScope
 from tidegate.errors import InvalidRequestError, NotFoundError, RefusedError, StoreError
+from tidegate.usecases.access import access_in
 from tidegate.usecases.bus import perform
 from tidegate.usecases.freeze_commands import AddFreeze, LiftFreeze
 from tidegate.usecases.freezes import FREEZES, LATEST_NUMBER
+from tidegate.usecases.reading import sees_freeze
 
 router = APIRouter(tags=["freezes"], route_class=GuardedRoute)
 
@@ -26,17 +28,20 @@ LISTED_AT_MOST: Final = 1_000
 @router.get("/v1/freezes", **operation(Permission.READ, StoreError))
 def list_freezes(
     outside: World,
+    caller: Calls,
     all: Annotated[bool, Query(description="Also those that are over or lifted.")] = False,
     limit: Annotated[int, Query(ge=1, le=LISTED_AT_MOST)] = 100,
 ) -> shapes.Freezes:
-    """Return the freezes ahead and in force, oldest first; with `all` the latest, newest first."""
+    """Return the freezes ahead and in force that you may see; with `all` the latest, newest first."""
     now = outside.clock.now()
     with outside.store.begin(read_only=True) as transaction:
-        found = (
-            FREEZES.latest(transaction, limit=limit)
+        access = access_in(transaction, caller, now)
+        every = (
+            FREEZES.latest(transaction, limit=LISTED_AT_MOST)
             if all
-            else [one for one in FREEZES.open(transaction) if now < one.until][:limit]
+            else [one for one in FREEZES.open(transaction) if now < one.until]
         )
+        found = [one for one in every if sees_freeze(transaction, access, one)][:limit]
     return shapes.Freezes(freezes=[show_freeze(one, now=now) for one in found], as_of=now)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from tidegate.documents.service_file import ResolvedService, from_canonical
+from tidegate.domain.access.model import Caller
 from tidegate.domain.quantities import ServiceName
 from tidegate.errors import (
     InvalidDocumentError,
@@ -22,7 +23,8 @@ from tidegate.errors import (
     VersionNotFoundError,
     WorkloadError,
 )
-from tidegate.usecases.outside import Outside, unknown_service
+from tidegate.usecases.outside import Outside
+from tidegate.usecases.reading import readable_service
 
 PROPOSING: Final[tuple[type[TidegateError], ...]] = (
     InvalidDocumentError,
@@ -37,18 +39,17 @@ PROPOSING: Final[tuple[type[TidegateError], ...]] = (
 """What can go wrong before anything is started."""
 
 
-def resolved_service(outside: Outside, service: Mapping[str, object] | str) -> ResolvedService:
+def resolved_service(
+    outside: Outside, caller: Caller, service: Mapping[str, object] | str
+) -> ResolvedService:
     """
     Return the service that *service* is, or names.
 
     Raises:
         InvalidDocumentError: it isn't a resolved document.
-        NotFoundError: no service has that name.
+        NotFoundError: no service has that name, as far as *caller* may know.
     """
     if not isinstance(service, str):
         return from_canonical(dict(service))
-    with outside.store.begin(read_only=True) as transaction:
-        record = transaction.service(ServiceName(service))
-    if record is None:
-        raise unknown_service(ServiceName(service))
+    record = readable_service(outside, caller, ServiceName(service))
     return from_canonical(json.loads(record.canonical_json))

@@ -12,7 +12,7 @@ from pydantic import AwareDatetime
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from tidegate.api.access import GuardedRoute, operation
+from tidegate.api.access import Calls, GuardedRoute, operation
 from tidegate.api.idempotency import Calling, once
 from tidegate.api.routes.known import PROPOSING, resolved_service
 from tidegate.api.shapes import evidence as evidence_shapes
@@ -29,8 +29,8 @@ from tidegate.domain.rollout.machine import State
 from tidegate.errors import ActiveRolloutError, NotFoundError, StoreError
 from tidegate.usecases.audience import people_met
 from tidegate.usecases.bus import perform
-from tidegate.usecases.commands import find_rollout
 from tidegate.usecases.explain import explain
+from tidegate.usecases.reading import find_rollout, readable_rollouts
 from tidegate.usecases.rollout_commands import StartRollout
 
 router = APIRouter(prefix="/v1/rollouts", tags=["rollouts"], route_class=GuardedRoute)
@@ -53,7 +53,7 @@ async def start(asked: shapes.StartRollout, call: Calling) -> Response:
     outside = call.server.outside
 
     async def begin() -> shapes.Rollout:
-        resolved = resolved_service(outside, asked.service)
+        resolved = resolved_service(outside, call.caller, asked.service)
         start = StartRollout(
             resolved=resolved,
             versions=asked.change,
@@ -69,29 +69,33 @@ async def start(asked: shapes.StartRollout, call: Calling) -> Response:
 @router.get("", **operation(Permission.READ, StoreError))
 def list_rollouts(
     outside: World,
+    caller: Calls,
     service: Annotated[str | None, Query(max_length=200)] = None,
     state: Annotated[list[State] | None, Query(description="One or more states.")] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 100,
 ) -> shapes.Rollouts:
-    """Return rollouts, newest first. A filter by state looks through the newest 5,000."""
-    with outside.store.begin(read_only=True) as transaction:
-        found = transaction.rollouts(
-            service=None if service is None else ServiceName(service),
-            limit=limit if state is None else MOST_SEARCHED,
-        )
-    wanted = [rollout for rollout in found if state is None or rollout.state in state]
+    """Return rollouts that you may read, newest first; what is filtered is the newest 5,000."""
+    found = readable_rollouts(
+        outside,
+        caller,
+        service=None if service is None else ServiceName(service),
+        searched=limit if state is None and caller.is_root else MOST_SEARCHED,
+        fits=lambda rollout: state is None or rollout.state in state,
+        limit=limit,
+    )
     now = outside.clock.now()
-    return shapes.Rollouts(rollouts=[show_rollout(one, now=now) for one in wanted[:limit]])
+    return shapes.Rollouts(rollouts=[show_rollout(one, now=now) for one in found])
 
 
 @router.get("/{rollout}", **operation(Permission.READ, *READING))
 async def get_rollout(
     rollout: str,
     outside: World,
+    caller: Calls,
     observe: Annotated[bool, Query(description="Ask the targets what they serve now.")] = False,
 ) -> shapes.Rollout:
     """Return one rollout, by its id, the beginning of it, or a service's name (its latest)."""
-    look = look_at(outside, find_rollout(outside, rollout))
+    look = look_at(outside, find_rollout(outside, caller, rollout))
     return await show_now(outside, look) if observe else show_record(outside, look)
 
 
@@ -99,21 +103,22 @@ async def get_rollout(
 async def get_evidence(
     rollout: str,
     outside: World,
+    caller: Calls,
     since: Annotated[
         AwareDatetime | None,
         Query(description="Add the points for charts that are later than this."),
     ] = None,
 ) -> evidence_shapes.Evidence:
     """Return the evidence meter: what the signals have shown, what it excludes, what is still needed."""
-    look = look_at(outside, find_rollout(outside, rollout))
+    look = look_at(outside, find_rollout(outside, caller, rollout))
     people = await people_met(outside, look.rollout)
     return await run_in_threadpool(show_meter, outside, look, people, since)
 
 
 @router.get("/{rollout}/why", **operation(Permission.READ, *READING))
-async def why(rollout: str, outside: World) -> ledger_shapes.Why:
+async def why(rollout: str, outside: World, caller: Calls) -> ledger_shapes.Why:
     """Return why a rollout is where it is, what it waits for now, and on what evidence."""
-    found = find_rollout(outside, rollout)
+    found = find_rollout(outside, caller, rollout)
     explanation = await run_in_threadpool(explain, outside, found.id)
     look = look_at(outside, found)
     brought, last = explanation.brought_here_by, explanation.last_decision
@@ -131,11 +136,12 @@ async def why(rollout: str, outside: World) -> ledger_shapes.Why:
 def get_ledger(
     rollout: str,
     outside: World,
+    caller: Calls,
     after: Annotated[int, Query(ge=0, le=2**53, description="Only later numbers.")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
 ) -> ledger_shapes.Entries:
     """Return a rollout's decisions and commands, oldest first."""
-    found = find_rollout(outside, rollout)
+    found = find_rollout(outside, caller, rollout)
     with outside.store.begin(read_only=True) as transaction:
         entries = transaction.ledger(rollout_id=found.id, after=after, limit=limit)
     return ledger_shapes.Entries(entries=[show_entry(entry) for entry in entries])

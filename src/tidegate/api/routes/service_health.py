@@ -9,7 +9,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from tidegate.api.access import GuardedRoute, operation
+from tidegate.api.access import Calls, GuardedRoute, operation
 from tidegate.api.shapes import service_health as shapes
 from tidegate.api.showing.service_health import show_health, show_history, show_test
 from tidegate.api.state import World
@@ -23,6 +23,7 @@ from tidegate.errors import (
     StoreError,
 )
 from tidegate.usecases.ask_signals import ask_signals
+from tidegate.usecases.reading import readable_service
 from tidegate.usecases.service_health import service_health
 from tidegate.usecases.signal_history import signal_history
 
@@ -35,6 +36,7 @@ _FAILING = (NotFoundError, InvalidDocumentError, StoreError)
 def get_service_health(
     name: str,
     outside: World,
+    caller: Calls,
     what_if: Annotated[
         list[str] | None,
         Query(max_length=200, description="NODE=STATE: as if that node were in this state."),
@@ -42,20 +44,23 @@ def get_service_health(
 ) -> shapes.ServiceHealth:
     """Return the states that the service's rollouts show, and why; asks no source."""
     supposed = dict(_supposed(one) for one in what_if or ())
-    return show_health(service_health(outside, ServiceName(name), supposed=supposed))
+    service = readable_service(outside, caller, ServiceName(name)).name
+    return show_health(service_health(outside, service, supposed=supposed))
 
 
 @router.post("/test", **operation(Permission.READ, *_FAILING))
-async def test_service_health(name: str, outside: World) -> shapes.HealthTest:
+async def test_service_health(name: str, outside: World, caller: Calls) -> shapes.HealthTest:
     """Ask every signal's source now; return what each gave and what that would do to a rollout."""
-    asked = await ask_signals(outside, ServiceName(name))
-    return show_test(service_health(outside, ServiceName(name), asked=asked.said), asked)
+    service = readable_service(outside, caller, ServiceName(name)).name
+    asked = await ask_signals(outside, service)
+    return show_test(service_health(outside, service, asked=asked.said), asked)
 
 
 @router.get("/history", **operation(Permission.READ, *_FAILING))
-def get_signal_history(name: str, outside: World) -> shapes.SignalHistory:
+def get_signal_history(name: str, outside: World, caller: Calls) -> shapes.SignalHistory:
     """Return what each signal would have done to the service's past rollouts. Takes seconds."""
-    return show_history(ServiceName(name), signal_history(outside, ServiceName(name)))
+    service = readable_service(outside, caller, ServiceName(name)).name
+    return show_history(service, signal_history(outside, service))
 
 
 def _supposed(written: str) -> tuple[str, Health]:

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
-from tidegate.api.access import GuardedRoute, operation
+from tidegate.api.access import Calls, GuardedRoute, operation
 from tidegate.api.idempotency import Calling, once
 from tidegate.api.shapes import stops as shapes
 from tidegate.api.showing.stops import show_given, show_lifted, show_order
@@ -17,7 +17,9 @@ from tidegate.api.state import World
 from tidegate.domain.access.permissions import Permission
 from tidegate.domain.stops.model import StopScope
 from tidegate.errors import InvalidRequestError, NotFoundError, RefusedError, StoreError
+from tidegate.usecases.access import access_in
 from tidegate.usecases.bus import perform
+from tidegate.usecases.reading import sees_order
 from tidegate.usecases.shelves import STOP_ORDERS
 from tidegate.usecases.stop_commands import GiveStopOrder, LiftStopOrder
 from tidegate.usecases.stops import LATEST_NUMBER
@@ -30,16 +32,19 @@ LISTED_AT_MOST: Final = 1_000
 @router.get("/v1/stops", **operation(Permission.READ, StoreError))
 def list_stop_orders(
     outside: World,
+    caller: Calls,
     all: Annotated[bool, Query(description="Also those that are lifted.")] = False,
     limit: Annotated[int, Query(ge=1, le=LISTED_AT_MOST)] = 100,
 ) -> shapes.StopOrders:
-    """Return the stop orders in force, oldest first; with `all` the latest, newest first."""
+    """Return the stop orders in force that you may see, oldest first; with `all` the latest, newest first."""
     with outside.store.begin(read_only=True) as transaction:
-        found = (
-            STOP_ORDERS.latest(transaction, limit=limit)
+        access = access_in(transaction, caller, outside.clock.now())
+        every = (
+            STOP_ORDERS.latest(transaction, limit=LISTED_AT_MOST)
             if all
-            else STOP_ORDERS.open(transaction)[:limit]
+            else STOP_ORDERS.open(transaction)
         )
+        found = [one for one in every if sees_order(transaction, access, one)][:limit]
     return shapes.StopOrders(
         orders=[show_order(order) for order in found], as_of=outside.clock.now()
     )
