@@ -25,7 +25,10 @@ from tidegate.usecases.access_commands import GrantRole
 from tidegate.usecases.alarm_commands import RaiseAlarm
 from tidegate.usecases.alarms import Told
 from tidegate.usecases.bus import perform
+from tidegate.usecases.emergencies import Declaration
+from tidegate.usecases.emergency_commands import DeclareEmergency
 from tidegate.usecases.freeze_commands import AddFreeze
+from tidegate.usecases.gate_commands import SubmitEvidence
 from tidegate.usecases.rollout_commands import StartRollout
 from tidegate.usecases.stop_commands import GiveStopOrder
 from tidegate.usecases.token_commands import IssueToken
@@ -159,6 +162,32 @@ async def two_tenants(world: MemoryWorld) -> Acme:
         ANN,
         IssueToken(purpose=f"{MARK} laptop", granted=(Permission.READ,)),
     )
+    emergency = await perform(
+        outside,
+        ANN,
+        DeclareEmergency(
+            said=Declaration(
+                resolved=the_shop(ACME_DOCUMENT),
+                versions={"code": "1.2.0"},
+                type="security",
+                incident=f"{MARK}-431",
+                facts={"cve.score": 9.8},
+                reason=f"{MARK} is exploited",
+                start_at_once=False,
+            )
+        ),
+    )
+    await perform(
+        outside,
+        ANN,
+        SubmitEvidence(
+            service=f"{MARK}-shop",
+            gate=f"{MARK}-tests",
+            change={"code": "1.1.0"},
+            name=f"{MARK}.xml",
+            content=b"<testsuite/>",
+        ),
+    )
     numbers = {one.order.number for one in orders} | {one.freeze.number for one in freezes}
     entries = {1, 2, *range(_entries(world) - 12, _entries(world) + 1)}
     return Acme(
@@ -170,6 +199,8 @@ async def two_tenants(world: MemoryWorld) -> Acme:
             "alarm": (alarm.alarm.id,),
             "grant": (grant.id,),
             "token": (token.token.id,),
+            "gate": (f"{MARK}-tests",),
+            "emergency": (emergency.emergency.id, f"{MARK}-shop"),
         },
     )
 

@@ -21,7 +21,6 @@ from tidegate.domain.rollout.model import Rollout
 from tidegate.errors import InvalidRequestError, NotFoundError, RefusedError
 from tidegate.ports.store import Transaction
 from tidegate.usecases.bus import Command
-from tidegate.usecases.commands import find_rollout
 from tidegate.usecases.gate_records import (
     ASK_AGAIN,
     CONTENTS,

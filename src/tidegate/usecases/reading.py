@@ -163,14 +163,14 @@ def sees_entry(transaction: Transaction, access: Access, entry: LedgerEntry) -> 
         return sees_rollout(access, transaction.rollout(entry.rollout_id))
     if entry.service:
         return sees_service(transaction, access, entry.service)
-    organisation = _organisation_of(entry)
+    organisation = organisation_of_details(entry)
     if organisation is None:
         return access.caller.is_root
     whole = Resource(organisation=organisation)
     return access.ruling(Permission.LEDGER_READ, whole).is_allowed
 
 
-def _organisation_of(entry: LedgerEntry) -> str | None:
+def organisation_of_details(entry: LedgerEntry) -> str | None:
     """Return whose *entry* is by its details, None when they don't say."""
     details = {} if entry.details_json is None else json.loads(entry.details_json)
     organisation = details.get("organisation")

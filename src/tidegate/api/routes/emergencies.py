@@ -10,7 +10,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
-from tidegate.api.access import GuardedRoute, operation
+from tidegate.api.access import Calls, GuardedRoute, operation
 from tidegate.api.idempotency import Calling, once
 from tidegate.api.routes.known import PROPOSING, resolved_service
 from tidegate.api.shapes import emergencies as shapes
@@ -18,10 +18,15 @@ from tidegate.api.showing.emergencies import show_approved, show_declared, show_
 from tidegate.api.state import World
 from tidegate.domain.access.permissions import Permission
 from tidegate.errors import ForbiddenError, NotFoundError, RefusedError, StoreError
+from tidegate.usecases.access import access_in
 from tidegate.usecases.bus import perform
 from tidegate.usecases.emergencies import Declaration
 from tidegate.usecases.emergency_commands import ApproveEmergency, DeclareEmergency
-from tidegate.usecases.emergency_records import EMERGENCIES, find_emergency
+from tidegate.usecases.emergency_records import (
+    EMERGENCIES,
+    readable_emergency,
+    sees_emergency,
+)
 
 router = APIRouter(prefix="/v1/emergencies", tags=["emergencies"], route_class=GuardedRoute)
 
@@ -47,7 +52,7 @@ async def declare(said: shapes.DeclareEmergency, call: Calling) -> Response:
 
     async def done() -> shapes.EmergencyDeclared:
         declaration = Declaration(
-            resolved=resolved_service(outside, said.service),
+            resolved=resolved_service(outside, call.caller, said.service),
             versions=said.change,
             type=said.type,
             incident=said.incident,
@@ -64,16 +69,19 @@ async def declare(said: shapes.DeclareEmergency, call: Calling) -> Response:
 @router.get("", **operation(Permission.READ, StoreError))
 def list_emergencies(
     outside: World,
+    caller: Calls,
     all: Annotated[bool, Query(description="Also those that are closed.")] = False,
     limit: Annotated[int, Query(ge=1, le=LISTED_AT_MOST)] = 100,
 ) -> shapes.Emergencies:
     """Return the open emergencies, oldest first; with `all` the latest, newest first."""
     with outside.store.begin(read_only=True) as transaction:
-        found = (
-            EMERGENCIES.latest(transaction, limit=limit)
+        access = access_in(transaction, caller, outside.clock.now())
+        every = (
+            EMERGENCIES.latest(transaction, limit=LISTED_AT_MOST)
             if all
-            else EMERGENCIES.open(transaction)[:limit]
+            else EMERGENCIES.open(transaction)
         )
+        found = [one for one in every if sees_emergency(transaction, access, one)][:limit]
     now = outside.clock.now()
     return shapes.Emergencies(
         emergencies=[show_emergency(one, now=now) for one in found], as_of=now
@@ -81,10 +89,9 @@ def list_emergencies(
 
 
 @router.get("/{emergency}", **operation(Permission.READ, NotFoundError, StoreError))
-def get_emergency(emergency: Name, outside: World) -> shapes.Emergency:
+def get_emergency(emergency: Name, outside: World, caller: Calls) -> shapes.Emergency:
     """Return one emergency, by its id or a service's name (its latest)."""
-    with outside.store.begin(read_only=True) as transaction:
-        found = find_emergency(transaction, emergency)
+    found = readable_emergency(outside, caller, emergency)
     return show_emergency(found, now=outside.clock.now())
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
-from tidegate.api.access import GuardedRoute, operation
+from tidegate.api.access import Calls, GuardedRoute, operation
 from tidegate.api.idempotency import Calling, once
 from tidegate.api.shapes import gates as shapes
 from tidegate.api.showing.gates import show_evidence_of_change, show_gates, show_submitted
@@ -30,10 +30,9 @@ from tidegate.errors import (
     WorkloadError,
 )
 from tidegate.usecases.bus import perform
-from tidegate.usecases.commands import find_rollout
 from tidegate.usecases.gate_commands import LARGEST_DOCUMENT, CheckGates, SubmitEvidence
 from tidegate.usecases.gate_records import SUBMITTED
-from tidegate.usecases.outside import unknown_service
+from tidegate.usecases.reading import find_rollout, readable_service
 
 router = APIRouter(tags=["gates"], route_class=GuardedRoute)
 
@@ -44,9 +43,9 @@ GateName = Annotated[str, Path(max_length=63, description="The name that stands 
 
 
 @router.get("/v1/rollouts/{rollout}/gates", **operation(Permission.READ, NotFoundError, StoreError))
-def list_gates(rollout: str, outside: World) -> shapes.Gates:
+def list_gates(rollout: str, outside: World, caller: Calls) -> shapes.Gates:
     """Return how the gates of a rollout stand: state, reason, evidence, expiry, what to do."""
-    return show_gates(outside, find_rollout(outside, rollout))
+    return show_gates(outside, find_rollout(outside, caller, rollout))
 
 
 @router.post(
@@ -74,13 +73,12 @@ def list_evidence(
     name: str,
     gate: GateName,
     outside: World,
+    caller: Calls,
     limit: Annotated[int, Query(ge=1, le=LISTED_AT_MOST, description="Changes.")] = 20,
 ) -> shapes.EvidenceOfGate:
     """Return what was submitted for a gate of a service, by change, the latest first."""
-    service = ServiceName(name)
+    service = readable_service(outside, caller, ServiceName(name)).name
     with outside.store.begin(read_only=True) as transaction:
-        if transaction.service(service) is None:
-            raise unknown_service(service)
         found = SUBMITTED.latest(transaction, service=service, limit=10 * LISTED_AT_MOST)
     of_gate = [one for one in found if one.gate == gate][:limit]
     return shapes.EvidenceOfGate(

@@ -12,13 +12,14 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 from starlette.responses import StreamingResponse
 
-from tidegate.api.access import GuardedRoute, operation
+from tidegate.api.access import Calls, GuardedRoute, operation
 from tidegate.api.shapes import audit as shapes
 from tidegate.api.showing.audit import show_found, show_head, show_key
 from tidegate.api.state import World
 from tidegate.domain.access.permissions import Permission
 from tidegate.errors import StoreError
 from tidegate.ports.store import LedgerQuery
+from tidegate.usecases.audit_access import audited_by, refuse_unless_whole
 from tidegate.usecases.ledger_export import audit_rows, csv_lines, dump, json_lines
 from tidegate.usecases.ledger_heads import LEDGER_HEADS, LEDGER_KEYS
 
@@ -59,6 +60,7 @@ def _export_operation() -> dict[str, Any]:
 @router.get("", **operation(Permission.LEDGER_READ, StoreError))
 def find_entries(
     outside: World,
+    caller: Calls,
     service: Name = None,
     rollout: Annotated[str | None, Query(max_length=200, description="A rollout's id.")] = None,
     actor: Name = None,
@@ -82,12 +84,13 @@ def find_entries(
         until=until,
         before=before,
     )
+    is_shown = audited_by(outside, caller)
     with outside.store.begin(read_only=True) as transaction:
         found = transaction.search_ledger(query, limit=limit + 1)
-    shown = [show_found(entry) for entry in found[:limit]]
+    shown = [show_found(entry) for entry in found[:limit] if is_shown(entry)]
     return shapes.FoundEntries(
         entries=shown,
-        next_before=shown[-1].number if len(found) > limit else None,
+        next_before=found[limit - 1].number if len(found) > limit else None,
         as_of=outside.clock.now(),
     )
 
@@ -95,6 +98,7 @@ def find_entries(
 @router.get("/export", response_class=StreamingResponse, **_export_operation())
 def export(
     outside: World,
+    caller: Calls,
     format: Annotated[
         ExportFormat, Query(description="dump is verified by `tidegate ledger verify`.")
     ] = ExportFormat.DUMP,
@@ -111,19 +115,23 @@ def export(
     query = LedgerQuery(service=service, since=since, until=until)
     match format:
         case ExportFormat.DUMP:
+            refuse_unless_whole(outside, caller)
             lines = dump(outside)
         case ExportFormat.CSV:
-            lines = csv_lines(audit_rows(outside, query))
+            lines = csv_lines(audit_rows(outside, query, audited_by(outside, caller)))
         case ExportFormat.JSON:
-            lines = json_lines(audit_rows(outside, query))
+            lines = json_lines(audit_rows(outside, query, audited_by(outside, caller)))
     return StreamingResponse(_chunks(lines), media_type=_MEDIA_TYPES[format])
 
 
 @router.get("/heads", **operation(Permission.LEDGER_READ, StoreError))
 def list_heads(
-    outside: World, limit: Annotated[int, Query(ge=1, le=FOUND_AT_MOST)] = 100
+    outside: World,
+    caller: Calls,
+    limit: Annotated[int, Query(ge=1, le=FOUND_AT_MOST)] = 100,
 ) -> shapes.Heads:
     """Return the latest signed heads, newest first, and the keys that heads are signed with."""
+    audited_by(outside, caller)
     with outside.store.begin(read_only=True) as transaction:
         heads = LEDGER_HEADS.latest(transaction, limit=limit)
         keys = LEDGER_KEYS.open(transaction)

@@ -8,8 +8,8 @@ from tidegate.api.shapes import plan as shapes
 from tidegate.api.showing.plan import show_plan
 from tidegate.api.state import World
 from tidegate.domain.access.permissions import Permission
-from tidegate.usecases.calendar_forecast import plan_calendar
 from tidegate.usecases.access import refuse_unless_allowed
+from tidegate.usecases.calendar_forecast import plan_calendar
 from tidegate.usecases.forecast import forecast
 from tidegate.usecases.forecast_findings import forecast_findings
 from tidegate.usecases.resources import resource_of_start
