@@ -1,8 +1,8 @@
 """
 Once only: a command that is sent again with the same `Idempotency-Key` is answered again, not done again.
 
-A key belongs to one request (method, path, body, actor); with another request it is refused. Only what
-was done is remembered: a refused command changed nothing and may be tried again under its key.
+A key belongs to its caller, and to one request (method, path, body); with another request it is refused.
+Only what was done is remembered: a refused command changed nothing and may be tried again under its key.
 """
 
 import asyncio
@@ -54,7 +54,8 @@ async def call_of(
     return Call(
         server=server_of(request),
         caller=caller,
-        key=idempotency_key,
+        # Two callers who choose the same key mean two things, and neither learns of the other.
+        key=None if idempotency_key is None else f"{caller.name}/{idempotency_key}",
         digest=f"sha256:{digest.hexdigest()}",
     )
 
@@ -89,7 +90,7 @@ async def once(call: Call, status: int, act: Callable[[], Awaitable[Shape]]) -> 
 def _again(call: Call, known: Remembered) -> Response:
     if known.request_digest != call.digest:
         raise InvalidRequestError(
-            f"idempotency key {call.key!r} was used with another request",
+            "the idempotency key was used with another request",
             hint="use a new key for a new request; send the same bytes to repeat one",
         )
     answer = _answer(known.status, known.body_json)

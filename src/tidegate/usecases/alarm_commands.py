@@ -1,7 +1,7 @@
 """What people and monitoring systems say of alarms, as commands on the bus."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 
@@ -9,10 +9,11 @@ from tidegate.domain.access.model import Caller, Resource
 from tidegate.domain.access.permissions import Permission
 from tidegate.domain.rollout.alarms import AlarmId
 from tidegate.errors import TidegateError
+from tidegate.usecases.access import refuse_unless_allowed
 from tidegate.usecases.alarms import Answered, Told, raise_alarm, resolve_alarm, resolve_told
 from tidegate.usecases.bus import Command
 from tidegate.usecases.outside import Outside
-from tidegate.usecases.reading import find_alarm
+from tidegate.usecases.reading import find_alarm, readable_ids
 from tidegate.usecases.resources import resource_of_named, resource_of_organisation
 
 
@@ -30,7 +31,8 @@ class RaiseAlarm(Command[Answered]):
 
     async def carry_out(self, outside: Outside, caller: Caller) -> Answered:
         """Stop what it concerns, and remember it."""
-        return await raise_alarm(outside, self.told, actor=caller.name)
+        answered = await raise_alarm(outside, self.told, actor=caller.name)
+        return as_far_as_seen(outside, caller, answered)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,9 @@ class ResolveAlarm(Command[Answered]):
 
     async def carry_out(self, outside: Outside, caller: Caller) -> Answered:
         """Record its end."""
-        return resolve_alarm(outside, AlarmId(self.alarm), actor=caller.name, reason=self.reason)
+        alarm = AlarmId(self.alarm)
+        answered = resolve_alarm(outside, alarm, actor=caller.name, reason=self.reason)
+        return as_far_as_seen(outside, caller, answered)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +93,13 @@ class TakeAlerts(Command[tuple[Answered, ...]]):
         failed: list[TidegateError] = []
         for told in self.told:
             try:
+                refuse_unless_allowed(
+                    outside,
+                    caller,
+                    self.permission,
+                    # Each by itself: one message may name services of several organisations.
+                    resource_of_named(outside, caller, told.service),
+                )
                 answers.append(await raise_alarm(outside, told, actor=self.source))
             except TidegateError as exc:
                 failed.append(exc)
@@ -108,4 +119,14 @@ class TakeAlerts(Command[tuple[Answered, ...]]):
                 answers.append(answer)
         if failed:
             raise failed[0]
-        return tuple(answers)
+        return tuple(as_far_as_seen(outside, caller, one) for one in answers)
+
+
+def as_far_as_seen(outside: Outside, caller: Caller, answered: Answered) -> Answered:
+    """Return *answered* without the rollouts that *caller* may not know of."""
+    return replace(
+        answered,
+        halted=readable_ids(outside, caller, answered.halted),
+        held=readable_ids(outside, caller, answered.held),
+        released=readable_ids(outside, caller, answered.released),
+    )

@@ -20,9 +20,11 @@ from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import Approval, Rollout
 from tidegate.domain.rollout.seen import valid_approvals
 from tidegate.ports.store import Transaction
+from tidegate.usecases.access import access_in
 from tidegate.usecases.approvals import ground_of
 from tidegate.usecases.approve import approved_phase, check_eligible
 from tidegate.usecases.policies import person_behind, policy_in_force
+from tidegate.usecases.reading import sees_rollout
 
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -75,10 +77,11 @@ def awaited_approvals(
 
     Those that are due come first, and of those the ones whose approvals lapse first.
     """
+    access = access_in(transaction, caller, now)
     found = [
         awaited(transaction, rollout, phase_index, caller, now)
         for rollout, phase_index in _in_question(transaction)
-        if caller.is_root or rollout.organisation == caller.organisation
+        if sees_rollout(access, rollout)
     ]
     found.sort(key=lambda one: (not one.is_due, one.deadline or _NEVER, one.rollout.state_since))
     return tuple(found)

@@ -91,6 +91,8 @@ async def _start(outside: Outside, emergency: Emergency) -> Approved:
             dict(emergency.versions),
             actor=emergency.declared_by,
             emergency=emergency.id,
+            organisation=emergency.organisation,
+            project=emergency.project,
         )
     except TidegateError as exc:
         return Approved(emergency=emergency, not_started=f"{exc}; {exc.hint}")

@@ -12,6 +12,7 @@ from tidegate.domain.rollout.alarms import Alarm
 from tidegate.domain.rollout.model import Rollout
 from tidegate.errors import InvalidRequestError, NotFoundError
 from tidegate.ports.store import Transaction
+from tidegate.usecases.access import Access, access_in
 from tidegate.usecases.outside import Outside
 from tidegate.usecases.resources import resource_of_service
 from tidegate.usecases.shelves import DEBTS, Shelf
@@ -65,8 +66,23 @@ def find_emergency(transaction: Transaction, name: str) -> Emergency:
     return found
 
 
+def readable_emergency(outside: Outside, caller: Caller, name: str) -> Emergency:
+    """Return the emergency *name*. Raises NotFoundError when there is none that *caller* may read."""
+    with outside.store.begin(read_only=True) as transaction:
+        access = access_in(transaction, caller, outside.clock.now())
+        found = find_emergency(transaction, name)
+        if not sees_emergency(transaction, access, found):
+            raise no_such_emergency(name)
+    return found
+
+
+def sees_emergency(transaction: Transaction, access: Access, emergency: Emergency) -> bool:
+    """Return whether *emergency* exists for the caller."""
+    return access.may_read(resource_of_emergency(transaction, emergency))
+
+
 def no_such_emergency(name: str) -> NotFoundError:
-    """Return the error for a name that no emergency has, as far as whoever asks may know."""
+    """Return the error for an emergency that isn't there."""
     return NotFoundError(
         f"there is no emergency {name!r}", hint="`tidegate emergency list` lists them"
     )
@@ -96,9 +112,10 @@ def resource_of_emergency(transaction: Transaction, emergency: Emergency) -> Res
 
 
 def resource_named(outside: Outside, caller: Caller, name: str) -> Resource:
-    """Return what the emergency *name* touches. Raises NotFoundError when there is none."""
+    """Return what the emergency *name* touches. Raises NotFoundError as `readable_emergency` does."""
+    found = readable_emergency(outside, caller, name)
     with outside.store.begin(read_only=True) as transaction:
-        return resource_of_emergency(transaction, find_emergency(transaction, name))
+        return resource_of_emergency(transaction, found)
 
 
 def is_to_mend(transaction: Transaction, rollout: Rollout, alarm: Alarm) -> bool:

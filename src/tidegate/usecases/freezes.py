@@ -196,7 +196,7 @@ async def lift_freeze(
             rule="lift-freeze",
             because=f"freeze {number} of {covered(freeze)}: {why}",
             service=freeze.name if freeze.scope is FreezeScope.SERVICE else "",
-            details={"number": number},
+            details={"number": number, "organisation": freeze.organisation},
         )
     return FreezeLifted(freeze=freeze, released=await asyncio.to_thread(_wake, outside, freeze))
 
@@ -206,10 +206,15 @@ def find_freeze(transaction: Transaction, number: int) -> Freeze:
     known = 1 <= number <= LATEST_NUMBER
     freeze = FREEZES.get(transaction, _id(number)) if known else None
     if freeze is None:
-        raise NotFoundError(
-            f"there is no freeze {number}", hint="`tidegate freeze list --all` lists them"
-        )
+        raise no_such_freeze(number)
     return freeze
+
+
+def no_such_freeze(number: int) -> NotFoundError:
+    """Return the error for a freeze that isn't there."""
+    return NotFoundError(
+        f"there is no freeze {number}", hint="`tidegate freeze list --all` lists them"
+    )
 
 
 def _id(number: int) -> str:

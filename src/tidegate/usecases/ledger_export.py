@@ -9,7 +9,7 @@ handed out, only their digests: they hold settings of services.
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from tidegate.documents.ledger.chain import record_digest
@@ -80,12 +80,14 @@ def dump(outside: Outside) -> Iterator[bytes]:
             yield head_line(one)
 
 
-def audit_rows(outside: Outside, caller: Caller, query: LedgerQuery) -> Iterator[dict[str, str]]:
-    """Return what *query* wants of the ledger and *caller* may read, as rows, oldest first."""
+def audit_rows(
+    outside: Outside, query: LedgerQuery, is_shown: Callable[[LedgerEntry], bool]
+) -> Iterator[dict[str, str]]:
+    """Return what *query* wants of the ledger and *is_shown*, as rows of `AUDIT_COLUMNS`, oldest first."""
     with outside.store.begin(read_only=True) as transaction:
         last = transaction.latest_entry()
     for entry in _entries(outside, through=0 if last is None else last.number):
-        if _wanted(entry, query) and _is_readable(outside, caller, entry):
+        if _wanted(entry, query) and is_shown(entry):
             yield _row(entry)
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from tidegate.domain.access.model import Caller, Resource
 from tidegate.domain.access.permissions import Permission
+from tidegate.domain.calendar.freezes import Freeze, FreezeScope
 from tidegate.domain.quantities import RolloutId, ServiceName
 from tidegate.domain.rollout.alarms import Alarm, AlarmId
 from tidegate.domain.rollout.model import Rollout
@@ -162,14 +163,14 @@ def sees_entry(transaction: Transaction, access: Access, entry: LedgerEntry) -> 
         return sees_rollout(access, transaction.rollout(entry.rollout_id))
     if entry.service:
         return sees_service(transaction, access, entry.service)
-    organisation = _organisation_of(entry)
+    organisation = organisation_of_details(entry)
     if organisation is None:
         return access.caller.is_root
     whole = Resource(organisation=organisation)
     return access.ruling(Permission.LEDGER_READ, whole).is_allowed
 
 
-def _organisation_of(entry: LedgerEntry) -> str | None:
+def organisation_of_details(entry: LedgerEntry) -> str | None:
     """Return whose *entry* is by its details, None when they don't say."""
     details = {} if entry.details_json is None else json.loads(entry.details_json)
     organisation = details.get("organisation")
@@ -183,20 +184,48 @@ def _entry(transaction: Transaction, number: int) -> LedgerEntry | None:
         return None
 
 
-# --- stop orders -----------------------------------------------------------------------------
+# --- stop orders and freezes -----------------------------------------------------------------
 
 
 def sees_order(transaction: Transaction, access: Access, order: StopOrder) -> bool:
-    """
-    Return whether *order* exists for the caller: what it stops must be theirs to see, or hold that.
+    """Return whether *order* exists for the caller."""
+    service = order.name if order.scope is StopScope.SERVICE else None
+    return _sees_what_holds(transaction, access, service, order.organisation)
 
-    One of another organisation never does; one of the server's own token may stop everybody.
+
+def sees_freeze(transaction: Transaction, access: Access, freeze: Freeze) -> bool:
+    """Return whether *freeze* exists for the caller."""
+    service = freeze.name if freeze.scope is FreezeScope.SERVICE else None
+    return _sees_what_holds(transaction, access, service, freeze.organisation)
+
+
+def whose(transaction: Transaction, caller: Caller, organisation: str | None) -> str:
+    """
+    Return the organisation that something wide is of: *organisation*, or None for everybody's.
+
+    What is everybody's was given with the server's own token and holds every organisation. It is the
+    caller's where there is no other; where there are several, none of them ends it for the others.
+    """
+    if organisation is not None:
+        return organisation
+    touched = (resource_of_service(transaction, one.name) for one in transaction.services())
+    others = {one.organisation for one in touched if one is not None} - {caller.organisation}
+    return min(others, default=caller.organisation)
+
+
+def _sees_what_holds(
+    transaction: Transaction, access: Access, service: str | None, organisation: str | None
+) -> bool:
+    """
+    Return whether the caller sees what holds *service*, or everything of *organisation*.
+
+    What is of another organisation never; what is everybody's holds theirs too.
     """
     caller = access.caller
-    if order.organisation not in (None, caller.organisation) and not caller.is_root:
+    if organisation not in (None, caller.organisation) and not caller.is_root:
         return False
-    if order.scope is StopScope.SERVICE:
-        return sees_service(transaction, access, ServiceName(order.name))
+    if service is not None:
+        return sees_service(transaction, access, ServiceName(service))
     return access.may_read(Resource(organisation=caller.organisation))
 
 

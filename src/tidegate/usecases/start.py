@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from tidegate.documents.canonical import plan_hash
 from tidegate.documents.service_file import ResolvedService
-from tidegate.domain.access.model import DEFAULT_ORGANISATION, DEFAULT_PROJECT
+from tidegate.domain.access.model import DEFAULT_ORGANISATION, DEFAULT_PROJECT, Resource
 from tidegate.domain.plan.model import (
     Change,
     ComponentChange,
@@ -47,6 +47,7 @@ from tidegate.usecases.policies import policy_in_force
 from tidegate.usecases.quarantine import end_quarantines
 from tidegate.usecases.queue import bundled_versions, in_the_way, supersede_queued, targets_of
 from tidegate.usecases.record import note_command
+from tidegate.usecases.resources import resource_of_service
 from tidegate.usecases.withdraw import issue, with_generations
 
 INSTALL_PLAN = "install"
@@ -151,7 +152,8 @@ async def start_rollout(
     project: str = DEFAULT_PROJECT,
 ) -> Rollout:
     """
-    Record a new rollout of *organisation* and *project*, and set it going.
+    Record a new rollout and set it going. A new service begins in *organisation* and *project*; one
+    that is known stays where it is, whoever starts it.
 
     *person* stands behind *actor* and can't approve it.
 
@@ -180,17 +182,20 @@ async def start_rollout(
                 updated_at=now,
             )
         )
+        home = resource_of_service(transaction, resolved.spec.name) or Resource(
+            organisation=organisation, project=project
+        )
         planned = replace(
             new_rollout(
                 proposal,
                 rollout_id=_new_id(transaction, proposal, now),
                 actor=actor,
                 person=person,
-                policy=policy_in_force(transaction, organisation),
+                policy=policy_in_force(transaction, home.organisation),
                 now=now,
             ),
-            organisation=organisation,
-            project=project,
+            organisation=home.organisation,
+            project=home.project or project,
         )
         reason = ", ".join(f"{c.component}={c.to.name}" for c in proposal.change.components)
         before = in_the_way(transaction, planned.service, targets_of(planned))

@@ -5,13 +5,12 @@ from typing import ClassVar
 
 from tidegate.domain.access.model import Caller, Resource
 from tidegate.domain.access.permissions import Permission
-from tidegate.domain.stops.model import StopOrder, StopScope
-from tidegate.ports.store import Transaction
+from tidegate.domain.stops.model import StopScope
 from tidegate.usecases.access import access_in, access_of
 from tidegate.usecases.bus import Command
 from tidegate.usecases.outside import Outside
-from tidegate.usecases.reading import readable_ids, sees_order, sees_rollout
-from tidegate.usecases.resources import resource_of_named, resource_of_service
+from tidegate.usecases.reading import readable_ids, sees_order, sees_rollout, whose
+from tidegate.usecases.resources import resource_of_named
 from tidegate.usecases.stops import (
     Given,
     Lifted,
@@ -77,27 +76,13 @@ class LiftStopOrder(Command[Lifted]):
             if not sees_order(transaction, access, order):
                 raise no_such_order(self.number)
             if order.scope is not StopScope.SERVICE:
-                return Resource(organisation=_whose(transaction, order, caller))
+                return Resource(organisation=whose(transaction, caller, order.organisation))
         return resource_of_named(outside, caller, order.name)
 
     async def carry_out(self, outside: Outside, caller: Caller) -> Lifted:
         """Record the word, and end the order when it was the last one needed."""
         lifted = await lift_stop_order(outside, caller, self.number, reason=self.reason)
         return replace(lifted, released=readable_ids(outside, caller, lifted.released))
-
-
-def _whose(transaction: Transaction, order: StopOrder, caller: Caller) -> str:
-    """
-    Return the organisation that *order* is of: the caller's when nobody else's service is stopped by it.
-
-    An order of the server's own token stops every organisation. Where there are several, none of them
-    lets the others' changes go on.
-    """
-    if order.organisation is not None:
-        return order.organisation
-    touched = (resource_of_service(transaction, one.name) for one in transaction.services())
-    others = {one.organisation for one in touched if one is not None} - {caller.organisation}
-    return min(others, default=caller.organisation)
 
 
 def _service_of(scope: StopScope, name: str) -> str | None:

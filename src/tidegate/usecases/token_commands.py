@@ -176,9 +176,17 @@ class RevokeToken(Command[ApiToken]):
     reason: str
 
     def touches(self, outside: Outside, caller: Caller) -> Resource:
-        """Return the organisation of its holder."""
+        """
+        Return the organisation of its holder.
+
+        Raises:
+            NotFoundError: there is no such token in the caller's organisation.
+        """
         with outside.store.begin(read_only=True) as transaction:
-            return Resource(organisation=find_token(transaction, self.token).identity.organisation)
+            organisation = find_token(transaction, self.token).identity.organisation
+        if organisation != caller.organisation and not caller.is_root:
+            raise no_such_token(self.token)
+        return Resource(organisation=organisation)
 
     async def carry_out(self, outside: Outside, caller: Caller) -> ApiToken:
         """Record that it opens nothing any more."""
@@ -208,7 +216,11 @@ def revoke(
         kind="command",
         rule="revoke-token",
         because=reason,
-        details={"token": token.id, "holder": token.identity.name},
+        details={
+            "token": token.id,
+            "holder": token.identity.name,
+            "organisation": token.identity.organisation,
+        },
     )
     return revoked
 
@@ -236,10 +248,15 @@ def find_token(transaction: Transaction, token_id: str) -> ApiToken:
     """Return the token called *token_id*. Raises NotFoundError when there is none."""
     token = API_TOKENS.get(transaction, token_id)
     if token is None:
-        raise NotFoundError(
-            f"there is no token {token_id[:64]!r}", hint="`tidegate auth token list` lists them"
-        )
+        raise no_such_token(token_id)
     return token
+
+
+def no_such_token(token_id: str) -> NotFoundError:
+    """Return the error for a token that isn't there."""
+    return NotFoundError(
+        f"there is no token {token_id[:64]!r}", hint="`tidegate auth token list` lists them"
+    )
 
 
 def _is_shown(token: ApiToken, caller: Caller, *, of_all: bool) -> bool:

@@ -99,7 +99,7 @@ async def resolve_one(alarm: str, said: shapes.ResolveAlarm, call: Calling) -> R
 @router.post(
     "/hooks/alertmanager",
     response_model=shapes.AlarmsTaken,
-    **operation(Permission.ALARM, InvalidRequestError, StateMovedError, StoreError),
+    **operation(Permission.ALARM, NotFoundError, InvalidRequestError, StateMovedError, StoreError),
 )
 async def alertmanager(
     message: AlertmanagerMessage, outside: World, caller: Calls

@@ -22,8 +22,11 @@ from tidegate.usecases.access import access_in
 from tidegate.usecases.bus import perform
 from tidegate.usecases.emergencies import Declaration
 from tidegate.usecases.emergency_commands import ApproveEmergency, DeclareEmergency
-from tidegate.usecases.emergency_records import EMERGENCIES
-from tidegate.usecases.reading_governance import readable_emergency, sees_emergency
+from tidegate.usecases.emergency_records import (
+    EMERGENCIES,
+    readable_emergency,
+    sees_emergency,
+)
 
 router = APIRouter(prefix="/v1/emergencies", tags=["emergencies"], route_class=GuardedRoute)
 
@@ -71,15 +74,15 @@ def list_emergencies(
     limit: Annotated[int, Query(ge=1, le=LISTED_AT_MOST)] = 100,
 ) -> shapes.Emergencies:
     """Return the open emergencies, oldest first; with `all` the latest, newest first."""
-    now = outside.clock.now()
     with outside.store.begin(read_only=True) as transaction:
-        access = access_in(transaction, caller, now)
+        access = access_in(transaction, caller, outside.clock.now())
         every = (
             EMERGENCIES.latest(transaction, limit=LISTED_AT_MOST)
             if all
             else EMERGENCIES.open(transaction)
         )
         found = [one for one in every if sees_emergency(transaction, access, one)][:limit]
+    now = outside.clock.now()
     return shapes.Emergencies(
         emergencies=[show_emergency(one, now=now) for one in found], as_of=now
     )
@@ -88,9 +91,7 @@ def list_emergencies(
 @router.get("/{emergency}", **operation(Permission.READ, NotFoundError, StoreError))
 def get_emergency(emergency: Name, outside: World, caller: Calls) -> shapes.Emergency:
     """Return one emergency, by its id or a service's name (its latest)."""
-    with outside.store.begin(read_only=True) as transaction:
-        access = access_in(transaction, caller, outside.clock.now())
-        found = readable_emergency(transaction, access, emergency)
+    found = readable_emergency(outside, caller, emergency)
     return show_emergency(found, now=outside.clock.now())
 
 

@@ -18,7 +18,7 @@ from tidegate.usecases.access import access_in
 from tidegate.usecases.bus import perform
 from tidegate.usecases.freeze_commands import AddFreeze, LiftFreeze
 from tidegate.usecases.freezes import FREEZES, LATEST_NUMBER
-from tidegate.usecases.reading_governance import sees_freeze
+from tidegate.usecases.reading import sees_freeze
 
 router = APIRouter(tags=["freezes"], route_class=GuardedRoute)
 
@@ -32,7 +32,7 @@ def list_freezes(
     all: Annotated[bool, Query(description="Also those that are over or lifted.")] = False,
     limit: Annotated[int, Query(ge=1, le=LISTED_AT_MOST)] = 100,
 ) -> shapes.Freezes:
-    """Return the freezes ahead and in force, oldest first; with `all` the latest, newest first."""
+    """Return the freezes ahead and in force that you may see; with `all` the latest, newest first."""
     now = outside.clock.now()
     with outside.store.begin(read_only=True) as transaction:
         access = access_in(transaction, caller, now)
