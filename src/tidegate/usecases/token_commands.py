@@ -176,14 +176,15 @@ class RevokeToken(Command[ApiToken]):
     reason: str
 
     def touches(self, outside: Outside, caller: Caller) -> Resource:
-        """Return the organisation of its holder."""
+        """Return the organisation of its holder. One of another organisation doesn't exist."""
         with outside.store.begin(read_only=True) as transaction:
-            return Resource(organisation=find_token(transaction, self.token).identity.organisation)
+            token = find_token(transaction, self.token, of=caller)
+        return Resource(organisation=token.identity.organisation)
 
     async def carry_out(self, outside: Outside, caller: Caller) -> ApiToken:
         """Record that it opens nothing any more."""
         with outside.store.begin() as transaction:
-            token = find_token(transaction, self.token)
+            token = find_token(transaction, self.token, of=caller)
             return revoke(
                 transaction,
                 token,
@@ -232,10 +233,10 @@ def list_tokens(
     return shown[:limit]
 
 
-def find_token(transaction: Transaction, token_id: str) -> ApiToken:
-    """Return the token called *token_id*. Raises NotFoundError when there is none."""
+def find_token(transaction: Transaction, token_id: str, *, of: Caller) -> ApiToken:
+    """Return the token called *token_id*. Raises NotFoundError when *of* may know of none."""
     token = API_TOKENS.get(transaction, token_id)
-    if token is None:
+    if token is None or not (of.is_root or token.identity.organisation == of.organisation):
         raise NotFoundError(
             f"there is no token {token_id[:64]!r}", hint="`tidegate auth token list` lists them"
         )
