@@ -128,6 +128,14 @@ class ForbiddenError(TidegateError):
     exit_code = 4
 
 
+class InvalidIdentityError(TidegateError):
+    """What was shown as a proof of who somebody is isn't believed."""
+
+    code = "identity.invalid"
+    http_status = 401
+    exit_code = 4
+
+
 # --- what the outside did --------------------------------------------------------------------
 
 
@@ -175,6 +183,14 @@ class EgressFailedError(TidegateError):
     """An outside system that was asked gave no usable answer."""
 
     code = "egress.failed"
+    http_status = 502
+    retryable = True
+
+
+class IdentityProviderError(TidegateError):
+    """The identity provider can't be reached, or its answer makes no sense."""
+
+    code = "identity.provider_failed"
     http_status = 502
     retryable = True
 

@@ -38,6 +38,7 @@ from tidegate.drivers.egress.addresses import (
 from tidegate.drivers.egress.client import EgressClient
 from tidegate.drivers.egress.transport import EgressPolicy, GuardedTransport
 from tidegate.drivers.egress.urls import read_url
+from tidegate.drivers.identity.oidc import OidcOptions, OidcProvider
 from tidegate.drivers.processes.shim import start_time_of
 from tidegate.drivers.processes.supervisor import ShimSupervisor
 from tidegate.drivers.runner.inprocess import InProcessRunner
@@ -239,7 +240,12 @@ async def serving(settings: Settings) -> AsyncIterator[Running]:
     async with httpx.AsyncClient(transport=_to_sources(networks), trust_env=False) as client:
         with contextlib.closing(listener):
             outside, runner = compose(settings, state_dir, store_url, client)
-            app = create_app(outside, token=running.token, version=installed_version("tidegate"))
+            app = create_app(
+                outside,
+                token=running.token,
+                version=installed_version("tidegate"),
+                public_url=settings.public_url,
+            )
             # A page that stays open must not keep a server from ending.
             config = uvicorn.Config(
                 app, log_config=None, lifespan="off", timeout_graceful_shutdown=2
@@ -307,6 +313,8 @@ def compose(
         },
         signer=FileSigner(state_dir / LEDGER_KEY_FILE),
         witnesses=_witnesses(settings),
+        identity=_identity(settings, clock, client),
+        login_organisation=settings.oidc_organisation,
     )
     return outside, runner
 
@@ -326,6 +334,47 @@ def _to_sources(networks: tuple[Network, ...]) -> GuardedTransport:
     near = frozenset({AddressKind.GLOBAL, AddressKind.PRIVATE, AddressKind.LOOPBACK})
     addresses = AddressPolicy(kinds=near, networks=networks)
     return GuardedTransport(EgressPolicy(addresses=addresses, hosts=None, plain_to=None))
+
+
+def _identity(
+    settings: Settings, clock: SystemClock, client: httpx.AsyncClient
+) -> OidcProvider | None:
+    """
+    Return the identity provider that is set, None when none is.
+
+    Raises:
+        IdentityProviderError: its address can't be used.
+        StoreError: the file with the secret can't be read.
+    """
+    if settings.oidc_issuer is None:
+        return None
+    options = OidcOptions(
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id,
+        client_secret=_secret(settings.oidc_client_secret_file),
+        audience=settings.oidc_audience or "",
+        person_claim=settings.oidc_person_claim,
+        name_claim=settings.oidc_name_claim,
+        groups_claim=settings.oidc_groups_claim,
+        algorithms=tuple(settings.oidc_algorithms.split(",")),
+    )
+    return OidcProvider(options, clock=clock, client=client)
+
+
+def _secret(path: Path | None) -> str:
+    if path is None:
+        return ""
+    try:
+        secret = path.read_text(encoding="utf-8").strip()
+    except OSError as exc:
+        raise StoreError(
+            f"{path} can't be read: {exc.strerror}",
+            hint="correct TIDEGATE_OIDC_CLIENT_SECRET_FILE; the server's user must be able to read it",
+        ) from exc
+    if not secret:
+        # An empty secret would quietly make this a public client.
+        raise StoreError(f"{path} is empty", hint="put the secret there that the provider gave")
+    return secret
 
 
 async def _keep_audiences_short(outside: Outside) -> None:

@@ -43,6 +43,38 @@ class Settings(BaseSettings):
 
     ledger_witnesses: str = ""
     """Who keeps heads of the ledger elsewhere: `file:/FOLDER`, `git:/FOLDER`, `https://…`; spaces between."""
+    public_url: str | None = None
+    """How browsers reach this server, for logins. Default: the address that they ask for."""
+
+    oidc_issuer: str | None = None
+    """The identity provider that people log in with (OpenID Connect): its issuer, an https address."""
+
+    oidc_client_id: str = "tidegate"
+    """What this server is called at the identity provider."""
+
+    oidc_client_secret_file: Path | None = None
+    """A file with this server's secret at the provider. Default: none, as a public client with PKCE."""
+
+    oidc_audience: str | None = None
+    """Whom ID tokens must be for. Default: the client id."""
+
+    oidc_person_claim: str = "sub"
+    """Which claim says who somebody is when persons are counted. It may never change or be given away."""
+
+    oidc_name_claim: str = "preferred_username"
+    """Which claim says how somebody is called. Default: that, and without it the person's claim."""
+
+    oidc_groups_claim: str = "groups"
+    """Which claim lists the groups of a person."""
+
+    oidc_organisation: str = "default"
+    """The organisation of everyone who logs in."""
+
+    oidc_algorithms: str = Field(
+        default="RS256,ES256,EdDSA",
+        pattern="^(RS256|ES256|EdDSA)(,(RS256|ES256|EdDSA))*$",
+    )
+    """Which signatures of the provider are accepted: RS256, ES256, EdDSA, or some of them."""
 
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     """What is logged to standard error: debug, info, warning or error."""

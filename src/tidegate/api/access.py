@@ -75,7 +75,7 @@ class GuardedRoute(APIRoute):
         async def guarded(request: Request) -> Response:
             if permission not in OPEN_TO_ALL:
                 try:
-                    request.state.known = _known(request)
+                    request.state.known = known_by_bearer(request)
                 except TidegateError as exc:
                     return problem_response(problem_of(exc))
             return await handle(request)
@@ -134,7 +134,7 @@ Knows = Annotated[Known, Depends(known_of)]
 """Who sends the request, and by what they are known."""
 
 
-def _known(request: Request) -> Known | None:
+def known_by_bearer(request: Request) -> Known | None:
     """
     Return who sends *request* by the token that it comes with, None for the server's own.
 

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from tidegate.api.guard import LOOPBACK_NAMES, Guard
+from tidegate.api.pages.login import router as login_pages
 from tidegate.api.pages.routes import router as pages
 from tidegate.api.problems import handle_errors
 from tidegate.api.routes.access import router as access
@@ -23,6 +24,7 @@ from tidegate.api.routes.gates import router as gates
 from tidegate.api.routes.health import API_VERSION
 from tidegate.api.routes.health import router as health
 from tidegate.api.routes.ledger import router as ledger
+from tidegate.api.routes.login import router as login
 from tidegate.api.routes.otlp import router as otlp
 from tidegate.api.routes.plans import router as plans
 from tidegate.api.routes.recordings import router as recordings
@@ -37,7 +39,12 @@ from tidegate.usecases.outside import Outside
 
 
 def create_app(
-    outside: Outside, *, token: str, version: str, hosts: frozenset[str] = LOOPBACK_NAMES
+    outside: Outside,
+    *,
+    token: str,
+    version: str,
+    hosts: frozenset[str] = LOOPBACK_NAMES,
+    public_url: str | None = None,
 ) -> FastAPI:
     """
     Return the application.
@@ -47,6 +54,7 @@ def create_app(
         token: What opens the API. Not empty.
         version: The server's version, for people.
         hosts: The names that this server goes by. A request under another name is refused.
+        public_url: How browsers reach it, where that isn't the address that they ask for.
 
     Raises:
         ValueError: *token* is empty: that would open the API to everyone.
@@ -54,7 +62,9 @@ def create_app(
     if not token:
         raise ValueError("the token is empty")
     app = _routed()
-    app.state.server = ServerState(outside=outside, token=token, version=version)
+    app.state.server = ServerState(
+        outside=outside, token=token, version=version, public_url=public_url
+    )
     app.add_middleware(Guard, hosts=hosts)
     return app
 
@@ -87,6 +97,7 @@ def _routed() -> FastAPI:
         access,
         gates,
         emergencies,
+        login,
         events,
         services,
         service_health,
@@ -94,6 +105,7 @@ def _routed() -> FastAPI:
         ledger,
         otlp,
         health,
+        login_pages,
         pages,
     ):
         app.include_router(router)

@@ -13,7 +13,8 @@ from tidegate.usecases.outside import Outside
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerState:
     """
-    The world, the token that opens the API, and the version that is told.
+    The world, the token that opens the API, and the version that is told. `public_url` is how browsers
+    reach this server, None for the address that they ask for.
 
     `in_flight` holds a lock per idempotency key that is being answered: the second of two equal
     requests waits for the answer of the first.
@@ -22,6 +23,7 @@ class ServerState:
     outside: Outside
     token: str
     version: str
+    public_url: str | None = None
     in_flight: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
 

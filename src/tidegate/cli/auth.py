@@ -1,16 +1,28 @@
-"""`tidegate auth`: who one is to the server, and tokens."""
+"""`tidegate auth`: who one is to the server, tokens and sessions."""
 
 from typing import Annotated, Final
 
 import typer
 
+from tidegate.api.shapes.login import Session as LoginSession
+from tidegate.api.shapes.login import Sessions
 from tidegate.api.shapes.tokens import Token, TokenIssued, Tokens, Whoami
 from tidegate.cli.asking import path_part
+from tidegate.cli.login import login, logout
 from tidegate.cli.session import Session, with_session
-from tidegate.cli.text.tokens import issued_lines, token_line, token_table, whoami_lines
+from tidegate.cli.text.tokens import (
+    issued_lines,
+    session_table,
+    token_line,
+    token_table,
+    whoami_lines,
+)
 
-app = typer.Typer(help="Who one is to the server: whoami, token.", no_args_is_help=True)
+app = typer.Typer(
+    help="Who one is to the server: login, logout, whoami, token, session.", no_args_is_help=True
+)
 token_app = typer.Typer(help="Tokens: issue, list, revoke.", no_args_is_help=True)
+session_app = typer.Typer(help="Sessions: list, end.", no_args_is_help=True)
 
 DEFAULT_DAYS: Final = 30
 MOST_DAYS: Final = 90
@@ -98,8 +110,44 @@ def revoke(
     session.printer.show(revoked, text=lambda: [token_line(revoked)], names=[revoked.id])
 
 
+def list_sessions(
+    session: Session,
+    all: Annotated[bool, typer.Option("--all", help="Also those of others.")] = False,
+) -> None:
+    """List your sessions that hold, newest first."""
+    with session.connect() as client:
+        found = client.get("/v1/sessions", Sessions, all=all)
+    session.printer.show(
+        found,
+        text=lambda: session_table(found, times=session.times),
+        names=[one.id for one in found.sessions],
+        rows=found.sessions,
+    )
+
+
+def end(
+    session: Session,
+    session_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The session's id, from the list.")
+    ],
+    reason: Annotated[str, typer.Option(help="Why; stays in the ledger.")] = "",
+) -> None:
+    """End somebody's session: the next request with it is refused."""
+    path = f"/v1/sessions/{path_part(session_id, 'session')}/end"
+    with session.connect() as client:
+        ended = client.post(path, LoginSession, {"reason": reason})
+    session.printer.show(
+        ended, text=lambda: [f"session {ended.id} of {ended.name} is ended"], names=[ended.id]
+    )
+
+
+app.command("login")(with_session(login))
+app.command("logout")(with_session(logout))
 app.command("whoami")(with_session(whoami))
 token_app.command("issue")(with_session(issue))
 token_app.command("list")(with_session(list_))
 token_app.command("revoke")(with_session(revoke))
 app.add_typer(token_app, name="token")
+session_app.command("list")(with_session(list_sessions))
+session_app.command("end")(with_session(end))
+app.add_typer(session_app, name="session")

@@ -134,9 +134,11 @@ class Client:
 
 
 def _headers(token: str) -> dict[str, str]:
-    headers = {"authorization": f"Bearer {token}"}
+    headers = {"authorization": f"Bearer {token}"} if token else {}
     # One that was issued says itself whose it is; only the server's own needs a name beside it.
-    return headers if was_issued(token) else {**headers, "tidegate-actor": actor_name()}
+    return (
+        headers if not token or was_issued(token) else {**headers, "tidegate-actor": actor_name()}
+    )
 
 
 def actor_name() -> str:

@@ -2,8 +2,8 @@
 Where the server is and how to be let in: what was said, else what a server of this user left behind.
 
 A server that runs writes its address to `server.json` and keeps its token in `token`, both in its state
-folder. The token found there goes to this machine only: an address that points elsewhere, whoever set
-it, must come with a token of its own.
+folder. Who has logged in to it acts by that login. The token found there goes to this machine only: an
+address that points elsewhere, whoever set it, must come with a login or a token of its own.
 """
 
 import json
@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from tidegate.cli.logins import kept_login
 from tidegate.errors import NotAllowedError, ServerUnreachableError
 
 SERVER_FILE: Final = "server.json"
 TOKEN_FILE: Final = "token"  # noqa: S105 - the name of a file
 START_ONE: Final = "start one: tidegate server run; or say where it is: --url URL"
 
-_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +48,14 @@ def find_server(url: str | None, token: str | None) -> Address:
         ServerUnreachableError: no address was given, and no server has left one.
         NotAllowedError: no token was given, and there is none that may be sent there.
     """
-    found = url or _announced_url()
-    return Address(url=found.rstrip("/"), token=token or _kept_token(found))
+    found = find_url(url)
+    kept = token or kept_login(state_dir(), found)
+    return Address(url=found, token=kept or _kept_token(found))
+
+
+def find_url(url: str | None) -> str:
+    """Return the address of the server to talk to. Raises ServerUnreachableError as `find_server`."""
+    return (url or _announced_url()).rstrip("/")
 
 
 def _announced_url() -> str:
@@ -63,10 +70,11 @@ def _announced_url() -> str:
 
 
 def _kept_token(url: str) -> str:
-    if urlsplit(url).hostname not in _LOOPBACK:
+    if urlsplit(url).hostname not in LOOPBACK:
         raise NotAllowedError(
             f"there is no token for {url}",
-            hint="give its token: TIDEGATE_TOKEN or --token (the local one isn't sent elsewhere)",
+            hint="log in: tidegate auth login; or give its token: TIDEGATE_TOKEN or --token (the local"
+            " one isn't sent elsewhere)",
         )
     path = state_dir() / TOKEN_FILE
     try:
@@ -74,7 +82,8 @@ def _kept_token(url: str) -> str:
     except OSError as exc:
         raise NotAllowedError(
             f"{path} can't be read: {(exc.strerror or str(exc)).lower()}",
-            hint="run this as the user of the server, or give its token: TIDEGATE_TOKEN or --token",
+            hint="run this as the user of the server, log in: tidegate auth login, or give its token:"
+            " TIDEGATE_TOKEN or --token",
         ) from exc
     if not token:
         raise NotAllowedError(f"{path} is empty", hint="remove it and start the server again")

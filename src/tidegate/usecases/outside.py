@@ -8,12 +8,14 @@ the same code.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from tidegate.domain.access.model import DEFAULT_ORGANISATION
 from tidegate.domain.quantities import Exposure, Placement, RolloutId, ServiceName, Version
 from tidegate.domain.rollout.model import Rollout
 from tidegate.errors import NotFoundError, RefusedError
 from tidegate.ports.clock import Clock
 from tidegate.ports.component import Assignment, ComponentDriver
 from tidegate.ports.gate import GateDriver
+from tidegate.ports.identity import IdentityProvider
 from tidegate.ports.signals import Audience, MetricsIntake, SignalSource
 from tidegate.ports.signer import HeadSigner
 from tidegate.ports.store import Store
@@ -31,7 +33,8 @@ class Outside:
     server: no author of a document can mark production's rules away by calling a target a lab.
     `audience` counts people where a proxy can tell them apart. `histories`, by the scheme of a source,
     know past traffic, for forecasts. `intake` keeps metrics that are sent here. `signer` holds the key
-    of the ledger, `witnesses` keep its heads elsewhere. `gates` is by the kind of gate.
+    of the ledger, `witnesses` keep its heads elsewhere. `gates` is by the kind of gate. `identity`
+    vouches for people, who then belong to `login_organisation`.
     """
 
     store: Store
@@ -46,6 +49,8 @@ class Outside:
     signer: HeadSigner | None = None
     gates: Mapping[str, GateDriver] = field(default_factory=dict)
     witnesses: tuple[Witness, ...] = ()
+    identity: IdentityProvider | None = None
+    login_organisation: str = DEFAULT_ORGANISATION
 
     def component(self, rollout: Rollout, placement: Placement) -> ComponentDriver:
         """Return the driver that moves *placement*. Raises RefusedError when it isn't there."""

@@ -176,22 +176,15 @@ class RevokeToken(Command[ApiToken]):
     reason: str
 
     def touches(self, outside: Outside, caller: Caller) -> Resource:
-        """
-        Return the organisation of its holder.
-
-        Raises:
-            NotFoundError: there is no such token in the caller's organisation.
-        """
+        """Return the organisation of its holder. One of another organisation doesn't exist."""
         with outside.store.begin(read_only=True) as transaction:
-            organisation = find_token(transaction, self.token).identity.organisation
-        if organisation != caller.organisation and not caller.is_root:
-            raise no_such_token(self.token)
-        return Resource(organisation=organisation)
+            token = find_token(transaction, self.token, of=caller)
+        return Resource(organisation=token.identity.organisation)
 
     async def carry_out(self, outside: Outside, caller: Caller) -> ApiToken:
         """Record that it opens nothing any more."""
         with outside.store.begin() as transaction:
-            token = find_token(transaction, self.token)
+            token = find_token(transaction, self.token, of=caller)
             return revoke(
                 transaction,
                 token,
@@ -244,10 +237,10 @@ def list_tokens(
     return shown[:limit]
 
 
-def find_token(transaction: Transaction, token_id: str) -> ApiToken:
-    """Return the token called *token_id*. Raises NotFoundError when there is none."""
+def find_token(transaction: Transaction, token_id: str, *, of: Caller) -> ApiToken:
+    """Return the token called *token_id*. Raises NotFoundError when *of* may know of none."""
     token = API_TOKENS.get(transaction, token_id)
-    if token is None:
+    if token is None or not (of.is_root or token.identity.organisation == of.organisation):
         raise no_such_token(token_id)
     return token
 

@@ -11,6 +11,7 @@ import secrets
 from datetime import datetime
 from typing import Final
 
+from tidegate.domain.access.sessions import Session
 from tidegate.domain.access.tokens import SECRET_BYTES, TOKEN_PREFIX, ApiToken, Identity
 from tidegate.errors import RefusedError
 from tidegate.ports.store import Transaction
@@ -27,6 +28,15 @@ API_TOKENS: Final = Shelf(
     id_of=lambda token: token.id,
     at=lambda token: token.issued_at,
     is_open=lambda token: not token.is_revoked,
+    service_of=lambda _: None,
+)
+
+SESSIONS: Final = Shelf(
+    kind="session",
+    type=Session,
+    id_of=lambda session: session.id,
+    at=lambda session: session.began_at,
+    is_open=lambda session: not session.is_ended,
     service_of=lambda _: None,
 )
 
@@ -62,6 +72,14 @@ def find_api_token(transaction: Transaction, secret: str, *, now: datetime) -> A
     token = API_TOKENS.get(transaction, id_of(digest))
     is_it = hmac.compare_digest(digest, _NO_DIGEST if token is None else token.digest)
     return token if token is not None and is_it and token.is_valid(now) else None
+
+
+def find_session(transaction: Transaction, secret: str, *, now: datetime) -> Session | None:
+    """Return the session that *secret* opens things with at *now*, None when there is none."""
+    digest = digest_of(secret)
+    session = SESSIONS.get(transaction, id_of(digest))
+    is_it = hmac.compare_digest(digest, _NO_DIGEST if session is None else session.digest)
+    return session if session is not None and is_it and session.is_valid(now) else None
 
 
 def take_name(transaction: Transaction, wanted: Identity) -> Identity:

@@ -15,6 +15,8 @@ from tidegate.testing.memory_world import MemoryWorld
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 OPEN = {("get", "/healthz")}
+LOGINS = {("post", "/v1/login/begin"), ("post", "/v1/login/finish"), ("post", "/v1/logout")}
+"""Open too: they make somebody known and give them nothing."""
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -38,6 +40,7 @@ def test_every_operation_says_which_permission_it_needs(document: dict[str, Any]
     assert len(said) >= 15
     assert set(said.values()) <= known
     assert {place for place, needs in said.items() if needs == "public"} == OPEN
+    assert {place for place, needs in said.items() if needs == "login"} == LOGINS
 
 
 def test_every_mutation_needs_more_than_reading(document: dict[str, Any]) -> None:
@@ -77,6 +80,9 @@ async def test_no_operation_answers_without_the_token(
             answer = await stranger.request(method, url, headers=headers, content=b"{not json")
             if (method, path) in OPEN:
                 assert answer.status_code == 200
+            elif (method, path) in LOGINS:
+                # Nobody is logged in by nothing: not JSON, or no session that could end.
+                assert answer.status_code in (401, 422)
             else:
                 assert answer.status_code == 401, (method, path, header)
                 assert answer.json()["code"] == "not_allowed"

@@ -1,8 +1,8 @@
 """
 Two pages to look at: all rollouts, and one of them. They show; whoever wants to act uses the API.
 
-A link with the page key opens them and leaves a cookie. The key shows and does nothing else (see
-`tokens`). No script runs on them, and nothing is loaded from elsewhere.
+A link with the page key opens them and leaves a cookie, and so does a login (see `login`). The key shows
+and does nothing else (see `tokens`). No script runs on them, and nothing is loaded from elsewhere.
 """
 
 from collections.abc import Callable, Coroutine
@@ -16,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tidegate.api import words
+from tidegate.api.pages.cookies import known_by_cookie
 from tidegate.api.showing.ledger import show_entry
 from tidegate.api.showing.look import Look, look_at, show_meter, show_now, show_record
 from tidegate.api.state import World, server_of
@@ -71,9 +72,10 @@ class PageRoute(APIRoute):
             given = request.query_params.get("token")
             if given is not None and same(given, key):
                 return _let_in(request, key)
-            if given is not None or not same(request.cookies.get(_cookie(request), ""), key):
-                return _refused(_not_allowed())
+            has_key = same(request.cookies.get(_cookie(request), ""), key)
             try:
+                if given is not None or not (has_key or known_by_cookie(request)):
+                    return _refused(_not_allowed())
                 return await handle(request)
             except TidegateError as exc:
                 return _refused(exc)
@@ -143,6 +145,6 @@ def _cookie(request: Request) -> str:
 
 def _not_allowed() -> NotAllowedError:
     return NotAllowedError(
-        "this page needs the link with its key",
-        hint="open the link that this prints: tidegate server page",
+        "this page needs the link with its key, or a login",
+        hint="open the link that this prints: tidegate server page; or log in at /login",
     )

@@ -78,8 +78,12 @@ class Whoami(Shape):
     groups: list[str]
     is_verified: bool = Field(description="False: the name is claimed and proves nothing.")
     is_root: bool = Field(description="Whether it is the holder of the server's own token.")
-    by: Literal["server_token", "api_token"] = Field(description="By what they are known.")
-    token: str = Field(description="The token's id; empty for the server's own.")
+    by: Literal["server_token", "api_token", "session"] = Field(
+        description="By what they are known."
+    )
+    token: str = Field(
+        description="The id of the token or session; empty for the server's own token."
+    )
     allows: list[str] | None = Field(
         description="What this token is limited to; null for no limit of its own."
     )

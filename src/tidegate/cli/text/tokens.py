@@ -1,10 +1,11 @@
-"""Tokens and callers as lines of text."""
+"""Tokens, sessions and callers as lines of text."""
 
 from datetime import datetime
 
 from rich.text import Text
 
 from tidegate.api import words
+from tidegate.api.shapes.login import Sessions
 from tidegate.api.shapes.tokens import Token, TokenIssued, Tokens, Whoami
 from tidegate.cli.text.columns import Cell, columns
 from tidegate.cli.text.times import TimeFormat, write_instant
@@ -12,6 +13,7 @@ from tidegate.cli.text.times import TimeFormat, write_instant
 _MEANS = {
     "server_token": "the server's own token, which opens everything",
     "api_token": "an API token",
+    "session": "a login by the identity provider",
 }
 
 
@@ -27,7 +29,7 @@ def whoami_lines(found: Whoami, *, times: TimeFormat) -> list[Text | str]:
         rows.append(["groups", ", ".join(found.groups)])
     rows.append(["known by", _MEANS.get(found.by, found.by)])
     if found.token:
-        rows.append(["token", found.token])
+        rows.append(["session" if found.by == "session" else "token", found.token])
     if found.allows is not None:
         rows.append(["allows", words.list_words(found.allows)])
     if found.authenticated_at is not None:
@@ -58,6 +60,26 @@ def token_table(found: Tokens, *, times: TimeFormat) -> list[Text | str]:
             token.purpose,
         ]
         for token in found.tokens
+    ]
+    return [*columns(rows)]
+
+
+def session_table(found: Sessions, *, times: TimeFormat) -> list[Text | str]:
+    """Return one line per session."""
+    if not found.sessions:
+        return ["no sessions"]
+    rows: list[list[Cell]] = [["SESSION", "NAME", "LOGGED IN", "USED", "ENDS", "BY"]]
+    rows += [
+        [
+            one.id,
+            one.name,
+            *(
+                write_instant(at, now=found.as_of, form=times)
+                for at in (one.began_at, one.used_at, one.ends_at)
+            ),
+            one.issuer,
+        ]
+        for one in found.sessions
     ]
     return [*columns(rows)]
 

@@ -1,0 +1,1 @@
+"""Drivers of the identity port: who vouches for people."""
