@@ -29,6 +29,7 @@ from tidegate.domain.quantities import RolloutId
 from tidegate.drivers.clock.system import SystemClock
 from tidegate.drivers.component.file import FileComponent
 from tidegate.drivers.component.process import ProcessComponent
+from tidegate.drivers.gate.every import every_gate
 from tidegate.drivers.processes.shim import start_time_of
 from tidegate.drivers.processes.supervisor import ShimSupervisor
 from tidegate.drivers.runner.inprocess import InProcessRunner
@@ -287,6 +288,7 @@ def compose(
             for scheme in ("prometheus", "prometheus+https")
         },
         signer=FileSigner(state_dir / LEDGER_KEY_FILE),
+        gates=every_gate(),
     )
     return outside, runner
 
