@@ -38,6 +38,7 @@ from tidegate.drivers.egress.addresses import (
 from tidegate.drivers.egress.client import EgressClient
 from tidegate.drivers.egress.transport import EgressPolicy, GuardedTransport
 from tidegate.drivers.egress.urls import read_url
+from tidegate.drivers.gate.every import every_gate
 from tidegate.drivers.identity.oidc import OidcOptions, OidcProvider
 from tidegate.drivers.processes.shim import start_time_of
 from tidegate.drivers.processes.supervisor import ShimSupervisor
@@ -315,6 +316,7 @@ def compose(
         witnesses=_witnesses(settings),
         identity=_identity(settings, clock, client),
         login_organisation=settings.oidc_organisation,
+        gates=every_gate(),
     )
     return outside, runner
 
