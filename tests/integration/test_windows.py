@@ -106,6 +106,49 @@ async def test_a_first_deployment_waits_for_no_window(world: MemoryWorld) -> Non
     assert installed.state is State.COMPLETED
 
 
+async def test_a_bake_that_covers_a_working_day_waits_for_the_whole_of_one(
+    world: MemoryWorld,
+) -> None:
+    """Proof and time are there within seconds; it passes when the day there is over."""
+    document = shop("window: none").replace("bake: 10s", "bake: 10s, cover: business-day")
+    rollout = await started(world, document, 2026, 3, 10, 12)
+    waiting = await world.run(
+        rollout.id, until=lambda now: now.waiting_on.reason is ReasonCode.WORKING_DAY
+    )
+    until = datetime(2026, 3, 11, 16, tzinfo=UTC)
+
+    at(world, 2026, 3, 11, 15, 59, 0)
+    still = await world.run(
+        rollout.id, until=lambda now: world.clock.now() >= until - timedelta(seconds=2)
+    )
+    await world.run(rollout.id, until=lambda now: now.phase.name != "few")
+
+    assert waiting.state is State.BAKING
+    assert waiting.waiting_on.until == until
+    assert "eu: no whole working day yet, Mon-Fri 09:00-17:00" in waiting.waiting_on.detail
+    assert still.phase.name == "few"
+    assert until <= world.clock.now() < until + timedelta(seconds=5)
+
+
+async def test_a_hold_begins_the_working_day_anew(world: MemoryWorld) -> None:
+    """A day of which some hours weren't watched isn't a whole one."""
+    document = shop("window: none").replace("bake: 10s", "bake: 10s, cover: business-day")
+    rollout = await started(world, document, 2026, 3, 10, 7, 59)
+    waiting = await world.run(
+        rollout.id, until=lambda now: now.waiting_on.reason is ReasonCode.WORKING_DAY
+    )
+    at(world, 2026, 3, 10, 9)
+    # Nobody watches for an hour, and the next step sees it.
+    held = await world.turns(rollout.id)
+    again = await world.run(
+        rollout.id, until=lambda now: now.waiting_on.reason is ReasonCode.WORKING_DAY
+    )
+
+    assert waiting.waiting_on.until == datetime(2026, 3, 10, 16, tzinfo=UTC)
+    assert held.state is State.HELD
+    assert again.waiting_on.until == datetime(2026, 3, 11, 16, tzinfo=UTC)
+
+
 async def planned(world: MemoryWorld, document: str) -> dict[str, Any]:
     app = create_app(world.outside, token="a-token-for-tests", version="0.1.0")
     transport = httpx.ASGITransport(app=app)

@@ -173,11 +173,13 @@ holidays = st.builds(
     country=st.sampled_from(["", "DE", "US"]),
     dates=st.lists(st.dates(date(2000, 1, 1), date(2099, 12, 31)), max_size=3).map(tuple),
 )
+weekly = st.lists(spans | whole_days, min_size=1, max_size=6).map(
+    lambda found: tuple(sorted(found, key=lambda one: one.weekday))
+)
+working_days = st.builds(Window, hours=weekly, holidays=holidays)
 windows = st.builds(
     Window,
-    hours=st.lists(spans | whole_days, min_size=1, max_size=6).map(
-        lambda found: tuple(sorted(found, key=lambda one: one.weekday))
-    ),
+    hours=weekly,
     holidays=holidays,
     production_only=st.booleans(),
 ) | st.builds(
@@ -204,6 +206,25 @@ phases = st.builds(
     exercises=_tuples(exercises),
     coverage=st.none() | coverages,
     window=st.none() | windows,
+    working_day=st.none() | working_days,
+)
+gates = st.lists(
+    st.builds(
+        GateSpec,
+        name=names,
+        kind=st.sampled_from(sorted(GATE_KINDS)),
+        moment=st.sampled_from(GateMoment),
+        settings_json=st.just(""),
+        lasts=durations,
+        phases=_tuples(names),
+    ),
+    max_size=3,
+    unique_by=lambda gate: gate.name,
+).map(
+    lambda found: tuple(
+        replace(gate, settings_json=settings_json(GATE_KINDS[gate.kind].settings()))
+        for gate in found
+    )
 )
 gates = st.lists(
     st.builds(

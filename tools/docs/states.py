@@ -41,7 +41,7 @@ REASONS: Final = {
     ReasonCode.APPROVAL: "a person's yes to the next phase",
     ReasonCode.APPLYING: "targets to serve what was asked, until `apply_within`",
     ReasonCode.BAKE_TIME: "the rest of the bake's time; the proof is there",
-    ReasonCode.WORKING_DAY: "a whole working day of each target (not reached by this version)",
+    ReasonCode.WORKING_DAY: "a whole working day of each target, which `cover: business-day` asks for",
     ReasonCode.MORE_EVIDENCE: "proof: more requests, usage or exercise",
     ReasonCode.NO_DATA: "usable data; halts after `no_data.halt_after`",
     ReasonCode.SUSPECTED_HARM: "harm to be cleared or proven; exposure doesn't move meanwhile",

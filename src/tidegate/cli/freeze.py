@@ -5,15 +5,18 @@ from typing import Annotated, Any
 
 import typer
 
-from tidegate.api.shapes.freezes import FreezeAdded, FreezeLifted, Freezes
+from tidegate.api.shapes.freezes import ExceptionGiven, FreezeAdded, FreezeLifted, Freezes
+from tidegate.cli.asking import rollout_path
 from tidegate.cli.client import Client
+from tidegate.cli.commanding import RolloutName
+from tidegate.cli.found import need_rollout
 from tidegate.cli.instants import parse_instant
 from tidegate.cli.session import Session, with_session
-from tidegate.cli.text.freezes import added_lines, freeze_table, lifted_lines
+from tidegate.cli.text.freezes import added_lines, exception_lines, freeze_table, lifted_lines
 from tidegate.documents.notation import NotationError, parse_duration
 from tidegate.errors import InvalidRequestError
 
-app = typer.Typer(help="Freezes: list, add, lift.", no_args_is_help=True)
+app = typer.Typer(help="Freezes: list, add, lift, except.", no_args_is_help=True)
 
 Why = Annotated[str, typer.Option("--reason", help="Why; stays in the ledger.")]
 
@@ -110,6 +113,26 @@ def lift(
     )
 
 
+def except_(
+    session: Session,
+    rollout: RolloutName = None,
+    reason: Why = "",
+) -> None:
+    """
+    Let a rollout's next phase begin although a window or freeze is closed.
+
+    Somebody else than who started it has to say so. It lasts four hours and counts against the budget.
+    """
+    with session.connect() as client:
+        path = rollout_path(need_rollout(rollout), "except")
+        given = client.post(path, ExceptionGiven, {"reason": reason})
+    session.printer.show(
+        given,
+        text=lambda: exception_lines(given, times=session.times),
+        names=[str(given.number)],
+    )
+
+
 def _scope(
     *, everything: bool, service: str | None, ring: str | None, environment: str | None
 ) -> dict[str, Any]:
@@ -152,3 +175,4 @@ def _end(
 app.command("list")(with_session(list_))
 app.command("add")(with_session(add))
 app.command("lift")(with_session(lift))
+app.command("except")(with_session(except_))

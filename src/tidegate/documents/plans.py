@@ -59,6 +59,7 @@ class Step:
     approvers: str = ""
     approval_life: timedelta | None = None
     window: Window | Literal["none"] | None = None
+    covers_working_day: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -138,6 +138,7 @@ def resolve(file: ServiceFile, base_dir: Path) -> tuple[Resolution | None, list[
     windows = Windows(file, targets, complaints)
     drivers = {component.name: component.driver for component in components}
     plan = _plan(file, name, expanded, drivers, health, windows, is_lab=is_lab)
+    plan = replace(plan, gates=resolve_gates(file.gates, expanded, complaints))
     complaints.extend(windows.zone_complaints(plan))
     plan = replace(plan, gates=resolve_gates(file.gates, expanded, complaints))
     if complaints:
@@ -286,6 +287,7 @@ def _phase(
         if health.coverage and exposes_users
         else None,
         window=windows.of_phase(expanded),
+        working_day=windows.working_day(expanded),
     )
 
 

@@ -61,6 +61,7 @@ class PhaseReader:
             approvers=approvers,
             approval_life=approval_life,
             window=self._window(phase, path),
+            covers_working_day=phase.cover is not None,
         )
 
     def _window(self, phase: WrittenPhase, path: KeyPath) -> Window | Literal["none"] | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from tidegate.documents.notation import shown
 from tidegate.documents.plans import ExpandedPhase
 from tidegate.documents.problems import Complaint
-from tidegate.documents.windows import NO_WINDOW, TIER_1_WINDOW, resolve_window
+from tidegate.documents.windows import NO_WINDOW, TIER_1_WINDOW, resolve_window, working_day_of
 from tidegate.documents.written import ServiceFile, WrittenPlan
 from tidegate.documents.zones import zone
 from tidegate.domain.calendar.windows import Window
@@ -34,12 +34,16 @@ class Windows:
         )
         return window if binds else None
 
+    def working_day(self, phase: ExpandedPhase) -> Window | None:
+        """Return the hours of the working day that *phase* must have had, None where it needn't."""
+        return working_day_of(self.of_phase(phase)) if phase.step.covers_working_day else None
+
     def zone_complaints(self, plan: Plan) -> Iterator[Complaint]:
         """Yield what is wrong with the time zones of the targets that windows of *plan* bind."""
         bound = {
             move.placement.target
             for phase in plan.phases
-            if phase.window is not None
+            if phase.window is not None or phase.working_day is not None
             for move in phase.moves
         }
         for index, target in enumerate(self._targets.values()):

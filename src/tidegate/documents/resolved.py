@@ -38,6 +38,7 @@ from tidegate.documents.resolved_windows import (
     exceptions_from,
     window_document,
     window_from,
+    working_day_from,
 )
 from tidegate.domain.durations import format_duration
 from tidegate.domain.plan.model import (
@@ -170,6 +171,7 @@ class _Phase(Written):
     exercise: list[_Exercise]
     coverage: ResolvedCoverage | None = None
     window: ResolvedWindow | None = None
+    working_day: ResolvedWindow | None = None
 
 
 class _Budget(Written):
@@ -419,6 +421,7 @@ def _phase(phase: _Phase, service: ServiceName) -> Phase:
         ),
         coverage=coverage_from(phase.coverage),
         window=window_from(phase.window),
+        working_day=working_day_from(phase.working_day),
     )
 
 
@@ -498,6 +501,7 @@ def _phase_document(phase: Phase) -> dict[str, Any]:
         ],
         **coverage_document(phase.coverage),
         **window_document(phase.window),
+        **window_document(phase.working_day, key="working_day"),
     }
 
 

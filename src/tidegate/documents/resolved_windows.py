@@ -76,8 +76,8 @@ class ResolvedExceptions(Written):
     per: _Duration
 
 
-def window_document(window: Window | None) -> dict[str, Any]:
-    """Return *window* as part of a resolved phase: nothing where it is open always."""
+def window_document(window: Window | None, *, key: str = "window") -> dict[str, Any]:
+    """Return *window* as the part *key* of a resolved phase: nothing where there is none."""
     if window is None:
         return {}
     written: dict[str, Any] = {}
@@ -93,7 +93,7 @@ def window_document(window: Window | None) -> dict[str, Any]:
         written["holidays"] = _holidays_document(window.holidays)
     if window.production_only:
         written["production_only"] = True
-    return {"window": written}
+    return {key: written}
 
 
 def window_from(document: ResolvedWindow | None) -> Window | None:
@@ -113,6 +113,18 @@ def window_from(document: ResolvedWindow | None) -> Window | None:
         holidays=_holidays(document.holidays),
         production_only=document.production_only,
     )
+
+
+def working_day_from(document: ResolvedWindow | None) -> Window | None:
+    """
+    Return the hours of a working day that a resolved phase holds.
+
+    Raises:
+        ValueError: they aren't hours.
+    """
+    if document is not None and (document.rrule is not None or document.production_only):
+        raise ValueError("a working day has hours")
+    return window_from(document)
 
 
 def exceptions_document(budget: ExceptionBudget) -> dict[str, Any]:

@@ -49,7 +49,7 @@ KEYS: Final[dict[tuple[str, ...], frozenset[str]]] = {
     ("health", "signals", "*"): frozenset({"otel_event", "where"}),
     ("health", "exercise", "*"): frozenset({"otel_event", "where"}),
     ("plan",): frozenset({"cleanup", "windows"}),
-    ("plan", "phases", "*"): frozenset({"audience", "cover", "wait", "windows"}),
+    ("plan", "phases", "*"): frozenset({"audience", "wait", "windows"}),
 }
 """Keys by the place they stand at; `*` is any item of a list, any name of a component."""
 

@@ -232,6 +232,20 @@ TIER_1_WINDOW: Final = Window(
 """No new phase on Fridays from 12:00 to Mondays 09:00, nor from 18:00 to 08:00."""
 
 
+WORKING_DAY: Final = tuple(
+    DayHours(weekday=weekday, begins=9 * _HOUR, ends=17 * _HOUR) for weekday in range(5)
+)
+"""The hours of a working day where no window says others."""
+
+
+def working_day_of(window: Window | None) -> Window:
+    """Return the hours of a working day where phases begin in *window*; holidays are none."""
+    return Window(
+        hours=window.hours if window is not None and window.hours else WORKING_DAY,
+        holidays=Holidays() if window is None else window.holidays,
+    )
+
+
 def resolve_window(
     written: WrittenWindow, path: KeyPath, complaints: list[Complaint]
 ) -> Window | None:

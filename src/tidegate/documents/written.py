@@ -341,6 +341,9 @@ class WrittenPhase(Written):
     window: PhaseWindow | None = Field(
         default=None, description="When it may begin, or none for always. Default: the plan's."
     )
+    cover: Literal["business-day"] | None = Field(
+        default=None, description="business-day: its bake has to have had a whole working day."
+    )
 
 
 class WrittenPlan(Written):

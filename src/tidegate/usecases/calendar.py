@@ -6,36 +6,95 @@ back an earlier version is never kept by a calendar.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
-from tidegate.domain.calendar.freezes import closer
+from tidegate.domain.calendar.exceptions import CalendarException, describe
+from tidegate.domain.calendar.freezes import Freeze, closer
 from tidegate.domain.calendar.openings import Closer, closed_at, opens_at
 from tidegate.domain.calendar.seen import ALWAYS_OPEN, CalendarSeen
+from tidegate.domain.plan.model import TargetSpec
 from tidegate.domain.quantities import TargetName
 from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import Rollout
 from tidegate.domain.rollout.seen import must_prove_again
 from tidegate.ports.store import Transaction
 from tidegate.usecases.freezes import freezes_over, place_of, target_of
-from tidegate.usecases.windows import window_closers
+from tidegate.usecases.shelves import Shelf
+from tidegate.usecases.windows import window_closers, working_day_missing
+
+NUMBER_DIGITS: Final = 8
+EXCEPTIONS_READ: Final = 200
+"""More than any budget gives in the longest time that one may be counted over."""
+
+EXCEPTIONS: Final = Shelf(
+    kind="calendar_exception",
+    type=CalendarException,
+    id_of=lambda exception: f"{exception.number:0{NUMBER_DIGITS}}",
+    at=lambda exception: exception.at,
+    is_open=lambda _: True,
+    service_of=lambda exception: exception.service,
+)
 
 
 def calendar_seen(transaction: Transaction, rollout: Rollout, now: datetime) -> CalendarSeen:
     """Return what the calendar says to *rollout* at *now*."""
-    if rollout.is_return or rollout.state is not State.WAITING:
+    if rollout.is_return:
         return ALWAYS_OPEN
-    return _seen(rise_closers(transaction, rollout, now), now)
+    if rollout.state is not State.WAITING:
+        return _working_day(rollout, now)
+    exception = exception_for(transaction, rollout, rollout.phase_index, now)
+    every = rise_closers(transaction, rollout, now)
+    seen = _seen(rise_closers(transaction, rollout, now, exception), now)
+    if exception is None or not seen.is_open or _seen(every, now).is_open:
+        return seen
+    return replace(seen, excepted=describe(exception))
 
 
-def rise_closers(transaction: Transaction, rollout: Rollout, now: datetime) -> tuple[Closer, ...]:
-    """Return what may close the calendar, from *now* on, to the phase that *rollout* waits for."""
-    targets = [target_of(rollout.targets, name) for name in rising_targets(rollout)]
-    places = [place_of(rollout.service, target) for target in targets]
-    freezes = freezes_over(transaction, places, organisation=rollout.organisation, now=now)
+def exception_for(
+    transaction: Transaction, rollout: Rollout, phase_index: int, now: datetime
+) -> CalendarException | None:
+    """Return the exception that holds for a phase of *rollout* at *now*, None when none does."""
+    given = EXCEPTIONS.latest(transaction, service=rollout.service, limit=EXCEPTIONS_READ)
+    return next(
+        (one for one in given if one.holds(rollout.id, phase_index, rollout.attempt, now)), None
+    )
+
+
+def without_exception(transaction: Transaction, rollout: Rollout, now: datetime) -> str:
+    """Return what is closed at *now* that no exception could pass over, in words; "" for nothing."""
+    freezes = [one for one in _freezes(transaction, rollout, now) if not one.allows_exceptions]
+    return _seen([closer(freeze) for freeze in freezes], now).closed_because
+
+
+def rise_closers(
+    transaction: Transaction,
+    rollout: Rollout,
+    now: datetime,
+    exception: CalendarException | None = None,
+) -> tuple[Closer, ...]:
+    """
+    Return what may close the calendar, from *now* on, to the phase that *rollout* waits for.
+
+    What *exception* passes over is left out.
+    """
+    freezes = _freezes(transaction, rollout, now)
+    if exception is not None:
+        return tuple(closer(one) for one in freezes if not exception.passes_over(one))
     return (
         *(closer(freeze) for freeze in freezes),
-        *window_closers(rollout.phase.window, targets),
+        *window_closers(rollout.phase.window, _rising(rollout)),
     )
+
+
+def _rising(rollout: Rollout) -> list[TargetSpec]:
+    return [target_of(rollout.targets, name) for name in rising_targets(rollout)]
+
+
+def _freezes(transaction: Transaction, rollout: Rollout, now: datetime) -> tuple[Freeze, ...]:
+    places = [place_of(rollout.service, target) for target in _rising(rollout)]
+    return freezes_over(transaction, places, organisation=rollout.organisation, now=now)
 
 
 def rising_targets(rollout: Rollout) -> tuple[TargetName, ...]:
@@ -45,6 +104,19 @@ def rising_targets(rollout: Rollout) -> tuple[TargetName, ...]:
         within = rollout.plan.exposure_within(rollout.phase_index)
         return tuple(dict.fromkeys(placement.target for placement in within))
     return tuple(dict.fromkeys(move.placement.target for move in rollout.phase.moves))
+
+
+def _working_day(rollout: Rollout, now: datetime) -> CalendarSeen:
+    """Return whether the present bake has had a whole working day, where it must."""
+    hours = rollout.phase.working_day
+    if hours is None:
+        return ALWAYS_OPEN
+    moved = dict.fromkeys(move.placement.target for move in rollout.phase.moves)
+    targets = [target_of(rollout.targets, name) for name in moved]
+    # Since the last hold: a day of which hours weren't watched isn't a whole one.
+    since = max(rollout.state_since, rollout.phase_since)
+    missing, by = working_day_missing(hours, targets, since, now)
+    return CalendarSeen(working_day_missing=missing, working_day_by=by)
 
 
 def _seen(closers: Sequence[Closer], now: datetime) -> CalendarSeen:

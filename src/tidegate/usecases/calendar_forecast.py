@@ -21,7 +21,13 @@ from tidegate.usecases.forecast import Forecast
 from tidegate.usecases.freezes import freezes_over, place_of, target_of
 from tidegate.usecases.outside import Outside
 from tidegate.usecases.resources import resource_of_service
-from tidegate.usecases.windows import bound_targets, window_closers, written_zone, zone_of
+from tidegate.usecases.windows import (
+    bound_targets,
+    window_closers,
+    working_day_missing,
+    written_zone,
+    zone_of,
+)
 
 WAITS: Final = "phase-waits-for-calendar"
 """The id of the finding about a phase that would be ready while the calendar is closed."""
@@ -41,6 +47,14 @@ class PlanCalendar:
     def opens_at(self, index: int, at: datetime) -> datetime | None:
         """Return when phase *index* may begin if it is ready *at*; None when no opening is in sight."""
         return opens_at(self.closers[index], at)
+
+    def covered_at(self, index: int, began_at: datetime) -> datetime | None:
+        """Return when a bake that *began_at* has had its working day; None where it needs or finds none."""
+        phase = self.spec.plan.phases[index]
+        if phase.working_day is None:
+            return None
+        targets = moved_targets(self.spec, phase)
+        return working_day_missing(phase.working_day, targets, began_at, began_at)[1]
 
     def findings(self, foreseen: Forecast) -> Iterator[Finding]:
         """Yield which phases of *foreseen* would be ready while the calendar is closed."""
@@ -115,6 +129,10 @@ def _organisation(transaction: Transaction, service: ServiceName) -> str:
 
 
 def _window_notes(phase: Phase, targets: list[TargetSpec]) -> Iterator[str]:
+    if phase.working_day is not None:
+        zones = dict.fromkeys(zone_of(target) for target in targets)
+        hours = f"{describe(phase.working_day)} ({', '.join(zones)})"
+        yield f"bakes until it has had a whole working day, {hours}"
     if phase.window is None:
         return
     bound = bound_targets(phase.window, targets)

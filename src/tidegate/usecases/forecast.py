@@ -6,10 +6,10 @@ forecast says so instead of guessing. What to warn of is in `forecast_findings`.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from tidegate.domain.health.evidence import alpha_for_attempt, halting_weight
 from tidegate.domain.plan.model import Phase, Plan, SignalKind, SignalSpec
@@ -35,14 +35,23 @@ TYPICAL_FAULTS: Final = (0.005, 0.02)
 ENOUGH_POWER: Final = 0.9
 """A phase that sees the tolerated harm less often than this is called weak."""
 
-Opens = Callable[[int, datetime], datetime | None]
-"""When the phase of an index may begin if it is ready at an instant; None where nobody can say."""
-
 LONGEST: Final = timedelta(weeks=8)
 """Nothing is foreseen beyond this."""
 
 SHARES_TRIED_BPS: Final = (100, 200, 500, 1_000, 2_500, 5_000)
 """Shares that are suggested where a bake would be shorter with more traffic."""
+
+
+class Calendar(Protocol):
+    """What phases wait for beside their proof, by the index of the phase."""
+
+    def opens_at(self, index: int, at: datetime) -> datetime | None:
+        """Return when it may begin if it is ready *at*; None where nobody can say."""
+        ...
+
+    def covered_at(self, index: int, began_at: datetime) -> datetime | None:
+        """Return when a bake that *began_at* has seen the day that it must; None where it needn't."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,21 +147,24 @@ def forecast(
     *,
     now: datetime,
     is_install: bool = False,
-    opens: Opens | None = None,
+    calendar: Calendar | None = None,
 ) -> Forecast:
     """
     Return what each phase of *plan* can be expected to show with this *traffic*, begun *now*.
 
-    A first deployment (*is_install*) compares with nothing, so nothing is said of its proof. *opens* is
-    the calendar that phases wait for; without one they begin as soon as the one before has passed.
+    A first deployment (*is_install*) compares with nothing, so nothing is said of its proof. *calendar* is
+    what phases wait for; without one they begin as soon as the one before has passed.
     """
     phases: list[PhaseForecast] = []
     at = now
     for index, phase in enumerate(plan.phases):
-        begins_at = at if opens is None else opens(index, at) or at
+        begins_at = at if calendar is None else calendar.opens_at(index, at) or at
         splits = _splits(plan, index, traffic)
         known = traffic if splits and not is_install else None
         foreseen = _phase(plan, phase, begins_at, splits, known)
+        covered = None if calendar is None else calendar.covered_at(index, begins_at)
+        if covered is not None:
+            foreseen = replace(foreseen, ends_at=max(foreseen.ends_at, covered))
         phases.append(foreseen)
         at = foreseen.ends_at
     return Forecast(

@@ -18,6 +18,7 @@ from tidegate.domain.calendar.local_time import Offset
 from tidegate.domain.calendar.openings import Closed, Closer
 from tidegate.domain.calendar.window_times import LocalCalendar, window_closer
 from tidegate.domain.calendar.windows import Holidays, Recurrence, Window, describe
+from tidegate.domain.calendar.working_days import first_working_day
 from tidegate.domain.plan.model import TargetSpec
 from tidegate.domain.quantities import Environment
 
@@ -42,6 +43,31 @@ def window_closers(window: Window | None, targets: Sequence[TargetSpec]) -> tupl
     for target in bound_targets(window, targets):
         of_zone.setdefault(zone_of(target), []).append(target.name)
     return tuple(_closer(window, name, names) for name, names in of_zone.items())
+
+
+def working_day_missing(
+    hours: Window, targets: Iterable[TargetSpec], since: datetime, now: datetime
+) -> tuple[str, datetime | None]:
+    """
+    Return where no whole working day lies between *since* and *now*, in words, and when all have one.
+
+    The words are empty when every target has; the instant is None when no such day is in sight.
+    """
+    of_zone: dict[str, list[str]] = {}
+    for target in targets:
+        of_zone.setdefault(zone_of(target), []).append(target.name)
+    missing: list[str] = []
+    ends: list[datetime | None] = []
+    for name, names in of_zone.items():
+        info = zone(name)
+        day = None if info is None else first_working_day(hours, local_calendar(hours, info), since)
+        if day is not None and day.end <= now:
+            continue
+        known = f"{describe(hours)} ({name})" if info else f"the time zone {name} isn't known here"
+        missing.append(f"{', '.join(names)}: no whole working day yet, {known}")
+        ends.append(None if day is None else day.end)
+    latest = [end for end in ends if end is not None]
+    return "; ".join(missing), max(latest) if latest and len(latest) == len(ends) else None
 
 
 def zone_of(target: TargetSpec) -> str:

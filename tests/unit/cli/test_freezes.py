@@ -73,6 +73,25 @@ def test_a_length_counts_from_the_beginning(cli: Cli, server: Server) -> None:
     assert later["freeze"]["until"] == "2026-03-30T18:00:00Z"
 
 
+def test_a_second_person_excepts_a_phase(
+    cli: Cli, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The budget that is left is told; one's own change is refused with the code for that."""
+    document = NO_APPROVALS.replace("plan:\n", "plan:\n  window: {days: sun}\n")
+    rollout = server.started(document=document)
+    server.turns(rollout)
+
+    monkeypatch.setenv("LOGNAME", "alice")
+    own = cli("freeze", "except", rollout.id, "--reason", "INC-7")
+    monkeypatch.setenv("LOGNAME", "bob")
+    given = cli("freeze", "except", rollout.id, "--reason", "INC-7")
+
+    assert own.code == 4, own.err
+    assert given.code == 0, given.err
+    assert f"EXCEPTION 1  {rollout.id} may begin few outside the calendar" in given.out
+    assert "Exceptions left: 1." in given.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -242,6 +242,37 @@ def test_what_could_be_meant_otherwise_is_refused(window: str, said: str) -> Non
     assert "fix: " in text
 
 
+def test_a_working_day_has_the_hours_of_the_window_and_its_holidays() -> None:
+    """Nine to five from Monday to Friday where no window says others; an RRULE has none to take."""
+    cover = ", cover: business-day"
+
+    plain = read(phase=cover).spec.plan.phases[2]
+    office = read(
+        'window: {days: mon-thu, hours: "10:00-16:00", holidays: {country: DE}}', phase=cover
+    )
+    rule = read("window: {rrule: FREQ=DAILY, for: 4h, holidays: {country: DE}}", phase=cover)
+
+    assert plain.working_day is not None
+    assert describe(plain.working_day) == "Mon-Fri 09:00-17:00"
+    kept = office.spec.plan.phases[2].working_day
+    assert kept is not None and describe(kept) == "Mon-Thu 10:00-16:00, no holidays"
+    by_rule = rule.spec.plan.phases[2].working_day
+    assert by_rule is not None and describe(by_rule) == "Mon-Fri 09:00-17:00, no holidays"
+    assert [one.working_day for one in office.spec.plan.phases[:2]] == [None, None]
+    for resolved in (office, rule, read(phase=cover)):
+        assert (
+            from_document(json.loads(canonical_json(to_document(resolved.spec)))) == resolved.spec
+        )
+
+
+def test_what_covers_nothing_known_is_refused() -> None:
+    """A zone that nobody knows has no working day; another word than business-day has no meaning."""
+    with pytest.raises(InvalidDocumentError, match="no time zone"):
+        read(phase=", cover: business-day", zone="Europe/Atlantis")
+    with pytest.raises(InvalidDocumentError, match="cover"):
+        read(phase=", cover: weekend")
+
+
 def test_a_phase_s_window_has_no_budget_of_its_own() -> None:
     """A budget per phase would be as many budgets as there are phases."""
     with pytest.raises(InvalidDocumentError, match="exceptions"):

@@ -11,7 +11,7 @@ from tidegate.domain.calendar.window_times import open_spans, window_closer
 from tidegate.domain.calendar.windows import DayHours, Holidays, Recurrence, Window, describe
 from tidegate.domain.plan.model import TargetSpec
 from tidegate.domain.quantities import Environment, TargetName
-from tidegate.usecases.windows import local_calendar, window_closers
+from tidegate.usecases.windows import local_calendar, window_closers, working_day_missing
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -221,3 +221,58 @@ def test_a_window_for_production_leaves_others_free():
 def test_a_window_is_told_in_few_words(window, said):
     """As people say it, runs of days together."""
     assert describe(window) == said
+
+
+WORKING = Window(hours=hours(range(5), 9, 17), holidays=Holidays(country="DE"))
+
+
+@pytest.mark.parametrize(
+    ("since", "ends"),
+    [
+        # A Wednesday in winter: the whole day lies ahead, then its first minute is missed.
+        (utc(2026, 3, 11, 8), utc(2026, 3, 11, 16)),
+        (utc(2026, 3, 11, 8, 1), utc(2026, 3, 12, 16)),
+        # Over a weekend, into summer time, and over Easter.
+        (utc(2026, 3, 27, 10), utc(2026, 3, 30, 15)),
+        (utc(2026, 4, 2, 12), utc(2026, 4, 7, 15)),
+    ],
+)
+def test_a_working_day_is_whole_or_none(since, ends):
+    """From its first hour to its last, in local time, and no holiday."""
+    just = timedelta(microseconds=1)
+
+    before = working_day_missing(WORKING, [a_target("eu", BERLIN)], since, ends - just)
+    after = working_day_missing(WORKING, [a_target("eu", BERLIN)], since, ends)
+
+    assert before == (
+        "eu: no whole working day yet, Mon-Fri 09:00-17:00, no holidays (Europe/Berlin)",
+        ends,
+    )
+    assert after == ("", None)
+
+
+def test_every_target_has_to_have_had_its_own_day():
+    """The last of them is waited for; one whose time isn't known has none."""
+    targets = [a_target("eu", BERLIN), a_target("us", "America/New_York")]
+    since = utc(2026, 6, 1, 6)
+
+    early, by = working_day_missing(WORKING, targets, since, utc(2026, 6, 1, 16))
+    lost = working_day_missing(
+        WORKING, [*targets, a_target("moon", "Moon/Base")], since, utc(2026, 7, 1)
+    )
+
+    assert early.startswith("us: no whole working day yet")
+    assert by == utc(2026, 6, 1, 21)
+    assert working_day_missing(WORKING, targets, since, utc(2026, 6, 1, 21)) == ("", None)
+    assert lost[0].startswith("moon: ") and lost[1] is None
+
+
+def test_a_working_day_in_a_repeated_hour_is_all_of_it():
+    """Hours that the clock shows twice are seen twice before the day has been seen."""
+    sunday = Window(hours=hours([6], 1, 2.5))
+
+    missing, by = working_day_missing(
+        sunday, [a_target("eu", BERLIN)], utc(2026, 10, 24), utc(2026, 10, 25, 1, 15)
+    )
+
+    assert missing and by == utc(2026, 10, 25, 1, 30)

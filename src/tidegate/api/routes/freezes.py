@@ -9,13 +9,20 @@ from starlette.responses import Response
 from tidegate.api.access import Calls, GuardedRoute, operation
 from tidegate.api.idempotency import Calling, once
 from tidegate.api.shapes import freezes as shapes
-from tidegate.api.showing.freezes import show_added, show_freeze, show_lifted
+from tidegate.api.showing.freezes import show_added, show_exception, show_freeze, show_lifted
 from tidegate.api.state import World
 from tidegate.domain.access.permissions import Permission
 from tidegate.domain.calendar.freezes import FreezeScope
-from tidegate.errors import InvalidRequestError, NotFoundError, RefusedError, StoreError
+from tidegate.errors import (
+    ForbiddenError,
+    InvalidRequestError,
+    NotFoundError,
+    RefusedError,
+    StoreError,
+)
 from tidegate.usecases.access import access_in
 from tidegate.usecases.bus import perform
+from tidegate.usecases.calendar_exceptions import ExceptFromCalendar
 from tidegate.usecases.freeze_commands import AddFreeze, LiftFreeze
 from tidegate.usecases.freezes import FREEZES, LATEST_NUMBER
 from tidegate.usecases.reading import sees_freeze
@@ -90,6 +97,35 @@ async def lift_one(
         return show_lifted(lifted, now=call.server.outside.clock.now())
 
     return await once(call, 200, done)
+
+
+@router.post(
+    "/v1/rollouts/{rollout}/except",
+    status_code=201,
+    response_model=shapes.ExceptionGiven,
+    **operation(
+        Permission.EXCEPT,
+        ForbiddenError,
+        NotFoundError,
+        InvalidRequestError,
+        RefusedError,
+        StoreError,
+    ),
+)
+async def except_one(rollout: str, said: shapes.GiveException, call: Calling) -> Response:
+    """
+    Let a rollout's next phase begin although a window or freeze is closed.
+
+    It takes another person than those behind the change, lasts four hours, and counts against the budget
+    of the service. A freeze that allows no exception, or that was announced later, isn't passed over.
+    """
+
+    async def done() -> shapes.ExceptionGiven:
+        give = ExceptFromCalendar(rollout=rollout, reason=said.reason)
+        given = await perform(call.server.outside, call.caller, give)
+        return show_exception(given, now=call.server.outside.clock.now())
+
+    return await once(call, 201, done)
 
 
 def _utc(at: datetime) -> datetime:

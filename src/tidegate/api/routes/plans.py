@@ -44,7 +44,7 @@ async def make_plan(asked: shapes.MakePlan, outside: World, caller: Calls) -> sh
         traffic,
         now=calendar.now,
         is_install=proposal.is_install,
-        opens=calendar.opens_at,
+        calendar=calendar,
     )
     return show_plan(
         proposal,

@@ -51,6 +51,20 @@ class FreezeLifted(Shape):
     as_of: Instant
 
 
+class ExceptionGiven(Shape):
+    """A phase that may begin although the calendar is closed, until the exception expires."""
+
+    number: int
+    rollout: str
+    phase: str
+    reason: str
+    by: str
+    at: Instant
+    expires_at: Instant
+    left: int = Field(description="How many more the service has by its budget.")
+    as_of: Instant
+
+
 class AddFreeze(Asked):
     """What to freeze and when. A service, ring or environment is named; everything has no name."""
 
@@ -64,6 +78,12 @@ class AddFreeze(Asked):
     allows_exceptions: bool | None = Field(
         default=None, description="Default: not for everything, yes for anything narrower."
     )
+
+
+class GiveException(Asked):
+    """Why a phase may not wait for the calendar; needed."""
+
+    reason: Annotated[str, Field(max_length=2000)] = ""
 
 
 class LiftFreeze(Asked):

@@ -5,6 +5,7 @@ from typing import Literal
 
 from tidegate.api.shapes import freezes as shapes
 from tidegate.domain.calendar.freezes import Freeze
+from tidegate.usecases.calendar_exceptions import ExceptionGiven
 from tidegate.usecases.freezes import FreezeAdded, FreezeLifted
 
 
@@ -39,6 +40,21 @@ def show_lifted(lifted: FreezeLifted, *, now: datetime) -> shapes.FreezeLifted:
     """Return a freeze that was ended, with what it let go."""
     return shapes.FreezeLifted(
         freeze=show_freeze(lifted.freeze, now=now), released=[*lifted.released], as_of=now
+    )
+
+
+def show_exception(given: ExceptionGiven, *, now: datetime) -> shapes.ExceptionGiven:
+    """Return an exception that was given."""
+    return shapes.ExceptionGiven(
+        number=given.exception.number,
+        rollout=given.exception.rollout,
+        phase=given.phase,
+        reason=given.exception.reason,
+        by=given.exception.by,
+        at=given.exception.at,
+        expires_at=given.exception.expires_at,
+        left=given.left,
+        as_of=now,
     )
 
 

@@ -3,7 +3,13 @@
 from rich.text import Text
 
 from tidegate.api import words
-from tidegate.api.shapes.freezes import Freeze, FreezeAdded, FreezeLifted, Freezes
+from tidegate.api.shapes.freezes import (
+    ExceptionGiven,
+    Freeze,
+    FreezeAdded,
+    FreezeLifted,
+    Freezes,
+)
 from tidegate.cli.text.columns import Cell, columns
 from tidegate.cli.text.times import TimeFormat, write_instant
 
@@ -51,6 +57,16 @@ def lifted_lines(lifted: FreezeLifted) -> list[Text | str]:
     """Return that a freeze is over, and what goes on."""
     goes_on = words.list_words(lifted.released) if lifted.released else "no rollout"
     return [f"freeze {lifted.freeze.number} is lifted; looked at again: {goes_on}"]
+
+
+def exception_lines(given: ExceptionGiven, *, times: TimeFormat) -> list[Text | str]:
+    """Return what may begin, until when, and what is left of the budget."""
+    until = write_instant(given.expires_at, now=given.as_of, form=times)
+    return [
+        f"EXCEPTION {given.number}  {given.rollout} may begin {given.phase} outside the calendar"
+        f"   by {given.by}, expires {until}",
+        f"  Proof, gates and approvals are needed as always. Exceptions left: {given.left}.",
+    ]
 
 
 def _scope(freeze: Freeze) -> str:

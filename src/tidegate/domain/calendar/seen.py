@@ -16,13 +16,15 @@ class CalendarSeen:
 
     `closed_because` is empty while it is open; `opens_at` is when it opens, None when no opening is in
     sight. `working_day_missing` says which target hasn't had a whole working day of its own in this
-    bake yet, empty when all have or none must; `working_day_by` is when it will have.
+    bake yet, empty when all have or none must; `working_day_by` is when it will have. `excepted` says
+    by whose exception it is open although something is closed.
     """
 
     closed_because: str = ""
     opens_at: datetime | None = None
     working_day_missing: str = ""
     working_day_by: datetime | None = None
+    excepted: str = ""
 
     @property
     def is_open(self) -> bool:

@@ -229,7 +229,8 @@ class Phase:
     `bake_max` is inconclusive. `approvals` counts the people who must agree before the phase starts, each
     at most `approval_life` before it does; None: as long as the policy says. `signals` holds the
     tolerances in force in this phase. It begins only while its `window` is open at every target that it
-    moves; None is always.
+    moves; None is always. With a `working_day`, the hours of one, its bake must have had a whole one at
+    each of them.
     """
 
     name: str
@@ -245,6 +246,7 @@ class Phase:
     coverage: CoverageSpec | None = None
     approval_life: timedelta | None = None
     window: Window | None = None
+    working_day: Window | None = None
 
     @property
     def has_concurrent_baseline(self) -> bool:
@@ -288,8 +290,7 @@ class Plan:
     first `warm_up` of a phase only gross harm counts and nothing is proven: caches are cold. Rollouts
     that touch the same things raise exposure at least `stagger` apart, so that they can be told apart.
     `gates` must be green before exposure rises. `supersede` is what it does to earlier changes that
-    still move its targets. `exceptions`
-    is how often the calendar may be passed over.
+    still move its targets. `exceptions` is how often the calendar may be passed over.
     """
 
     name: str

@@ -162,7 +162,8 @@ def _decide_waiting(seen: Observation) -> Decision:
     return EnterPhase(
         rule="enter-phase",
         because=f"phase {rollout.phase_index + 1} of {len(rollout.plan.phases)}:"
-        f" {rollout.phase.name}",
+        f" {rollout.phase.name}"
+        + (f", outside the calendar by {seen.calendar.excepted}" if seen.calendar.excepted else ""),
         evidence_of=passed,
         approvals=counting_approvals(seen),
     )
