@@ -29,9 +29,10 @@ from tidegate.usecases.calendar import (
     exception_for,
     without_exception,
 )
-from tidegate.usecases.commands import find_rollout, need_reason
+from tidegate.usecases.commands import need_reason
 from tidegate.usecases.outside import Outside
 from tidegate.usecases.policies import person_behind, policy_in_force
+from tidegate.usecases.reading import find_rollout
 from tidegate.usecases.record import note_fact
 from tidegate.usecases.resources import resource_of_rollout
 
@@ -56,7 +57,7 @@ class ExceptFromCalendar(Command[ExceptionGiven]):
 
     def touches(self, outside: Outside, caller: Caller) -> Resource:
         """Return the rollout's targets."""
-        return resource_of_rollout(find_rollout(outside, self.rollout))
+        return resource_of_rollout(find_rollout(outside, caller, self.rollout))
 
     async def carry_out(self, outside: Outside, caller: Caller) -> ExceptionGiven:
         """Count, record, and have the rollout looked at again."""
@@ -77,7 +78,7 @@ def except_from_calendar(
             already, or the budget is used up.
     """
     why = need_reason(reason, "an exception from the calendar")
-    found = find_rollout(outside, name)
+    found = find_rollout(outside, caller, name)
     now = outside.clock.now()
     with outside.store.begin() as transaction:
         rollout = transaction.rollout(found.id)
