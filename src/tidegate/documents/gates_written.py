@@ -10,6 +10,7 @@ Rule: that a gate was put off isn't in any document. Only an emergency can do th
 
 import json
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
@@ -27,7 +28,7 @@ from tidegate.documents.canonical import canonical_json
 from tidegate.documents.components import TAG_PREFIX, Text, Written
 from tidegate.documents.gate_kinds import GATE_KINDS
 from tidegate.documents.gates import COMMON_KEYS, GateKind
-from tidegate.documents.notation import Name, checked_by, matching, parse_long_duration
+from tidegate.documents.notation import Name, NotationError, checked_by, parse_long_duration, shown
 from tidegate.domain.durations import format_duration
 from tidegate.domain.gates.model import GateMoment, GateSpec
 
@@ -91,15 +92,21 @@ GateItem: Final[type[OneGate]] = create_model(
     __doc__="One gate with its settings: exactly one of these keys.",
     **_KINDS,
 )
+
+
+def _parse_kind(written: object) -> str:
+    if isinstance(written, str) and written in GATE_KINDS:
+        return written
+    nearest = get_close_matches(str(written), GATE_KINDS, n=1)
+    raise NotationError(
+        f"there is no kind of gate {shown(written)}",
+        f"did you mean `{nearest[0]}`?" if nearest else f"take one of: {_KNOWN}",
+    )
+
+
 _KindName = Annotated[
     str,
-    checked_by(
-        matching(
-            "|".join(sorted(GATE_KINDS)),
-            "there is no kind of gate of this name",
-            f"take one of: {_KNOWN}",
-        )
-    ),
+    checked_by(_parse_kind),
     Field(json_schema_extra={"enum": sorted(GATE_KINDS)}),
 ]
 
