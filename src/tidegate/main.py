@@ -38,6 +38,7 @@ from tidegate.drivers.egress.addresses import (
 from tidegate.drivers.egress.client import EgressClient
 from tidegate.drivers.egress.transport import EgressPolicy, GuardedTransport
 from tidegate.drivers.egress.urls import read_url
+from tidegate.drivers.gate.every import every_gate
 from tidegate.drivers.processes.shim import start_time_of
 from tidegate.drivers.processes.supervisor import ShimSupervisor
 from tidegate.drivers.runner.inprocess import InProcessRunner
@@ -307,6 +308,7 @@ def compose(
         },
         signer=FileSigner(state_dir / LEDGER_KEY_FILE),
         witnesses=_witnesses(settings),
+        gates=every_gate(),
     )
     return outside, runner
 

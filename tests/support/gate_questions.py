@@ -8,7 +8,7 @@ from typing import Any
 
 from tidegate.documents.gate_kinds import GATE_KINDS
 from tidegate.domain.gates.model import GateMoment, GateSpec
-from tidegate.domain.plan.model import Change, ComponentChange
+from tidegate.domain.plan.model import Change, ComponentChange, TargetSpec
 from tidegate.domain.quantities import ComponentName, ServiceName, Version
 from tidegate.ports.gate import GateDocument, GateQuestion, KnownFacts
 from tidegate.testing.builders import CANDIDATE, START
@@ -37,6 +37,8 @@ def a_question(
     change: Change | None = None,
     submitted_at: datetime = START,
     now: datetime = START,
+    known: KnownFacts | None = None,
+    targets: tuple[TargetSpec, ...] = (),
 ) -> GateQuestion:
     """Return the question a gate of *kind* is asked, with what was *submitted* by name."""
     named = submitted.items() if isinstance(submitted, Mapping) else submitted
@@ -53,12 +55,12 @@ def a_question(
         change_digest=CHANGE_DIGEST,
         plan_hash="sha256:" + "e" * 64,
         components=(),
-        targets=(),
+        targets=targets,
         documents=tuple(
             a_document(f"doc-{number}", kind, name, content, submitted_at)
             for number, (name, content) in enumerate(named, 1)
         ),
-        known=KnownFacts(),
+        known=known or KnownFacts(),
         now=now,
     )
 

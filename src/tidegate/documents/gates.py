@@ -54,7 +54,8 @@ class GateKind:
     `what` says in a few words what it asks, for lists and for the JSON Schema. `lasts` is how long an
     answer is good by default. `short` is the setting that may stand alone in place of a mapping, None
     for none. `takes_documents` is whether it judges what is submitted for it, `needs_versions` whether
-    it must be told what the versions resolve to now, `needs_traffic` whether it judges past traffic.
+    it must be told what the versions resolve to now, `needs_traffic` and `needs_traffic_now` whether
+    it judges past traffic and that of this moment.
     """
 
     what: str
@@ -64,6 +65,7 @@ class GateKind:
     takes_documents: bool = False
     needs_versions: bool = False
     needs_traffic: bool = False
+    needs_traffic_now: bool = False
 
     @property
     def needed(self) -> tuple[str, ...]:

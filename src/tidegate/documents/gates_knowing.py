@@ -44,7 +44,7 @@ class Healthy(GateSettings):
     )
     over: Duration = Field(
         default=timedelta(hours=2),
-        description="Over which time, in whole hours. Default 2h.",
+        description="Over which time, beside this moment. Default 2h.",
         json_schema_extra={"default": "2h"},
     )
     min_requests: Annotated[int, Field(ge=1)] = Field(
@@ -104,7 +104,7 @@ class Backup(GateSettings):
 
 
 class Capacity(GateSettings):
-    """What remains while targets are being changed can carry the peak."""
+    """Each target can carry its busiest hour, with room to spare."""
 
     requests_per_second: _Ratio | None = Field(
         default=None, description="What each target can carry. Default: as the statement says."
@@ -172,6 +172,7 @@ KNOWING_KINDS: Final[Mapping[str, GateKind]] = {
         lasts=_SOON,
         settings=Healthy,
         needs_traffic=True,
+        needs_traffic_now=True,
     ),
     "error-budget": GateKind(
         what="error budget is left",
@@ -194,7 +195,7 @@ KNOWING_KINDS: Final[Mapping[str, GateKind]] = {
         takes_documents=True,
     ),
     "capacity": GateKind(
-        what="what remains can carry the peak",
+        what="each target can carry its peak with room to spare",
         lasts=timedelta(hours=1),
         settings=Capacity,
         needs_traffic=True,

@@ -59,7 +59,9 @@ class KnownFacts:
     `halted` says why other rollouts of the service are halted; `freezes` and `stops` which are in
     force, in words; `serving` what each placement served before; `resolved` what the version that
     was asked for is now, by component (None: it can't be told). `hours` is what was seen of the
-    service's traffic, by target and time. `is_install` tells that nothing was served before.
+    service's traffic, by target and time, `traffic_now` how many requests were seen just
+    now and how many of them failed (None: nobody could be asked). `is_install` tells that nothing was
+    served before.
     """
 
     passed: tuple[PassedOn, ...] = ()
@@ -70,6 +72,7 @@ class KnownFacts:
     serving: tuple[tuple[Placement, Version], ...] = ()
     resolved: tuple[tuple[ComponentName, Version | None], ...] = ()
     hours: tuple[TrafficHour, ...] = ()
+    traffic_now: tuple[int, int] | None = None
     is_install: bool = False
 
 

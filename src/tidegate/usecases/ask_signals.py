@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tidegate.domain.health.model import SignalHealth
+from tidegate.domain.health.readings import Reading
 from tidegate.domain.plan.model import (
     ComponentSpec,
     Plan,
@@ -42,6 +43,7 @@ from tidegate.usecases.signal_answers import (
     answer_of,
     said_by,
 )
+from tidegate.usecases.traffic import counts_requests
 from tidegate.usecases.watch import READ_WITHIN_SECONDS
 from tidegate.usecases.watch_queries import one_per_target
 
@@ -63,6 +65,51 @@ async def ask_signals(outside: Outside, service: ServiceName) -> Asked:
         NotFoundError: there is no such service.
         InvalidDocumentError: its stored document can't be read.
     """
+    plan, pairs = await read_twice(outside, service)
+    at = outside.clock.now()
+    answers = tuple(
+        answer_of(plan, question, earlier, later, at) for question, earlier, later in pairs
+    )
+    return Asked(at=at, answers=answers, said=said_by(answers))
+
+
+async def requests_now(outside: Outside, service: ServiceName) -> tuple[int, int] | None:
+    """
+    Return how many requests of *service* were seen while this looked, and how many of them failed.
+
+    None where a target can't be asked, or what it says isn't fit to be counted.
+
+    Raises:
+        NotFoundError, InvalidDocumentError: as `ask_signals`.
+    """
+    _, pairs = await read_twice(outside, service)
+    counting = [pair for pair in pairs if counts_requests(pair[0].spec)]
+    # Several signals may count the same requests: the first one tells.
+    first = [pair for pair in counting if pair[0].spec.name == counting[0][0].spec.name]
+    requests = bad = 0.0
+    for _, earlier, later in first:
+        if not isinstance(earlier, Reading) or not isinstance(later, Reading):
+            return None
+        for arm, series in later.arms.items():
+            for name, counts in series.items():
+                before = earlier.arms.get(arm, {}).get(name)
+                if before is None or counts.total < before.total or counts.bad < before.bad:
+                    # It began again meanwhile: what it counted in between isn't known.
+                    return None
+                requests += counts.total - before.total
+                bad += counts.bad - before.bad
+    return (round(requests), round(bad)) if first else None
+
+
+async def read_twice(
+    outside: Outside, service: ServiceName
+) -> tuple[Plan, list[tuple[Question, Read, Read]]]:
+    """
+    Return what each source gives to each question at first and a tick later; limits are read once.
+
+    Raises:
+        NotFoundError, InvalidDocumentError: as `ask_signals`.
+    """
     with outside.store.begin(read_only=True) as transaction:
         spec = stored_spec(transaction, service)
         active = active_rollouts(transaction, service)
@@ -76,12 +123,10 @@ async def ask_signals(outside: Outside, service: ServiceName) -> Asked:
     if again:
         await outside.clock.sleep_until(outside.clock.now() + min(plan.tick, LONGEST_PAUSE))
     second = dict(zip(map(id, again), await _read(outside, again), strict=True))
-    at = outside.clock.now()
-    answers = tuple(
-        answer_of(plan, question, earlier, second.get(id(question), earlier), at)
+    return plan, [
+        (question, earlier, second.get(id(question), earlier))
         for question, earlier in zip(questions, first, strict=True)
-    )
-    return Asked(at=at, answers=answers, said=said_by(answers))
+    ]
 
 
 # --- asking ----------------------------------------------------------------------------------

@@ -6,11 +6,13 @@ Rule: what can't be told is left out or None, never made up; a gate takes what i
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from tidegate.documents.gate_kinds import GATE_KINDS
 from tidegate.domain.gates.model import GateSpec
+from tidegate.domain.plan.traffic import TrafficHour
 from tidegate.domain.quantities import FULL_WEIGHT_BPS, ComponentName, Placement, Version
 from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import Rollout
@@ -18,10 +20,13 @@ from tidegate.domain.stops.model import describe
 from tidegate.errors import TidegateError
 from tidegate.ports.gate import KnownFacts, PassedOn
 from tidegate.ports.store import Transaction
+from tidegate.ports.traffic_history import HistoryQuery
 from tidegate.usecases.alarms import alarms_for
+from tidegate.usecases.ask_signals import requests_now
 from tidegate.usecases.calendar import calendar_seen
 from tidegate.usecases.outside import Outside
 from tidegate.usecases.stops import stop_orders_for
+from tidegate.usecases.traffic import signal_with_history
 
 ROLLOUTS_LOOKED_AT: Final = 200
 TRAFFIC_LOOKED_AT: Final = timedelta(days=92)
@@ -55,7 +60,43 @@ def known_facts(
     )
 
 
-async def versions_now(
+async def with_what_is_asked(
+    outside: Outside, rollout: Rollout, spec: GateSpec, known: KnownFacts, now: datetime
+) -> KnownFacts:
+    """Return *known* with what the gate *spec* must be told that only others know."""
+    kind = GATE_KINDS.get(spec.kind)
+    if kind is None:
+        return known
+    if kind.needs_versions:
+        known = replace(known, resolved=await _versions_now(outside, rollout))
+    if kind.needs_traffic:
+        known = replace(known, hours=await _hours(outside, rollout, known.hours, now))
+    if kind.needs_traffic_now and not rollout.is_install:
+        known = replace(known, traffic_now=await requests_now(outside, rollout.service))
+    return known
+
+
+async def _hours(
+    outside: Outside, rollout: Rollout, seen: Sequence[TrafficHour], now: datetime
+) -> tuple[TrafficHour, ...]:
+    """Return the hours that rollouts have *seen* with those that the source of a signal still knows."""
+    best = {(hour.target, hour.hour): hour for hour in seen}
+    found = signal_with_history(outside, rollout.plan)
+    if found is not None:
+        signal, history = found
+        end = now.replace(minute=0, second=0, microsecond=0)
+        for target in rollout.targets:
+            query = HistoryQuery(
+                spec=signal, target=target.name, begin=end - TRAFFIC_LOOKED_AT, end=end
+            )
+            for hour in await history.hours(query):
+                key = (hour.target, hour.hour)
+                if key not in best or best[key].watched < hour.watched:
+                    best[key] = hour
+    return tuple(best[key] for key in sorted(best))
+
+
+async def _versions_now(
     outside: Outside, rollout: Rollout
 ) -> tuple[tuple[ComponentName, Version | None], ...]:
     """Return what the name of each version of the change stands for now; None where it can't be told."""

@@ -11,7 +11,7 @@ asked once more. Two gatekeepers do no harm.
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
@@ -20,7 +20,6 @@ from typing import Final
 import structlog
 
 from tidegate.documents.canonical import change_digest
-from tidegate.documents.gate_kinds import GATE_KINDS
 from tidegate.domain.gates.asking import RENEWED_AFTER, ask_again_at
 from tidegate.domain.gates.model import GateEvidence, GateMoment, GateSpec, GateVerdict
 from tidegate.domain.plan.model import TargetSpec
@@ -31,7 +30,7 @@ from tidegate.errors import NotFoundError, StoreError, TidegateError
 from tidegate.ports.gate import GateAnswer, GateQuestion
 from tidegate.ports.store import Transaction
 from tidegate.telemetry import events
-from tidegate.usecases.gate_facts import known_facts, versions_now
+from tidegate.usecases.gate_facts import known_facts, with_what_is_asked
 from tidegate.usecases.gate_records import (
     ASK_AGAIN,
     binding_of,
@@ -237,9 +236,7 @@ class Gatekeeper:
         with self._outside.store.begin(read_only=True) as transaction:
             documents = documents_for(transaction, rollout.service, spec.name, digest)
             known = known_facts(transaction, rollout, spec, at)
-        kind = GATE_KINDS.get(spec.kind)
-        if kind is not None and kind.needs_versions:
-            known = replace(known, resolved=await versions_now(self._outside, rollout))
+        known = await with_what_is_asked(self._outside, rollout, spec, known, at)
         return GateQuestion(
             spec=spec,
             service=rollout.service,

@@ -18,6 +18,7 @@ from tidegate.domain.health.evidence import Evidence
 from tidegate.domain.plan.model import (
     Counting,
     Phase,
+    Plan,
     ServiceSpec,
     SignalKind,
     SignalSpec,
@@ -169,7 +170,7 @@ async def _told_traffic(
     outside: Outside, spec: ServiceSpec, learned: _Learned
 ) -> ServiceTraffic | None:
     """Return what the source of the errors signal knows of the past, None where it can't tell."""
-    found = _signal_with_history(outside, spec)
+    found = signal_with_history(outside, spec.plan)
     if found is None:
         return None
     signal, history = found
@@ -189,10 +190,9 @@ async def _told_traffic(
     return _traffic(spec, hours, signal.source, learned)
 
 
-def _signal_with_history(
-    outside: Outside, spec: ServiceSpec
-) -> tuple[SignalSpec, TrafficHistory] | None:
-    for phase in spec.plan.phases:
+def signal_with_history(outside: Outside, plan: Plan) -> tuple[SignalSpec, TrafficHistory] | None:
+    """Return the signal of *plan* that counts requests and whose source knows the past, if any does."""
+    for phase in plan.phases:
         for signal in phase.signals:
             history = outside.histories.get(signal.source.split("://", 1)[0])
             if counts_requests(signal) and history is not None:
