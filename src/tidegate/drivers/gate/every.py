@@ -8,7 +8,9 @@ from tidegate.drivers.gate.digest import DigestGate
 from tidegate.drivers.gate.error_budget import ErrorBudgetGate
 from tidegate.drivers.gate.healthy import HealthyGate
 from tidegate.drivers.gate.mirror import MirrorGate
+from tidegate.drivers.gate.provenance import ProvenanceGate
 from tidegate.drivers.gate.sarif import SarifGate
+from tidegate.drivers.gate.signature import SignatureGate
 from tidegate.drivers.gate.staging_passed import StagingPassedGate
 from tidegate.drivers.gate.tests import JUnitGate
 from tidegate.ports.gate import GateDriver
@@ -26,7 +28,9 @@ def every_gate() -> dict[str, GateDriver]:
         "healthy": HealthyGate(),
         "mirror": MirrorGate(),
         "no-incident": NoIncidentGate(),
+        "provenance": ProvenanceGate(),
         "sarif": SarifGate(),
+        "signature": SignatureGate(),
         "staging-passed": StagingPassedGate(),
         "tests": JUnitGate(),
     }
