@@ -67,6 +67,12 @@ class GateKind:
     needs_traffic: bool = False
     needs_traffic_now: bool = False
 
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The settings that have no default, so that the kind can't stand alone."""
+        fields = self.settings.model_fields.items()
+        return tuple(field.alias or name for name, field in fields if field.is_required())
+
 
 def settings_of(spec: GateSpec, model: type[Settings]) -> Settings:
     """

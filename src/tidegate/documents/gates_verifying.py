@@ -7,12 +7,18 @@ leniency is written down by somebody, and is part of what an approval is bound t
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
 
 from tidegate.documents.gates import GateKind, GateSettings
-from tidegate.documents.notation import Duration
+from tidegate.documents.notation import Duration, Name
+from tidegate.documents.public_keys import KeyText, canonical_key
+
+
+def _flaw(what: str, fix: str) -> PydanticCustomError:
+    return PydanticCustomError("notation", "{what}", {"what": what, "fix": fix})
 
 
 def _as_list(written: Any) -> Any:
@@ -59,6 +65,7 @@ class JUnitSettings(GateSettings):
     )
 
 
+_Level = Annotated[int, Field(ge=1, le=3)]
 _Limit = Annotated[int, Field(ge=0)]
 
 
@@ -97,6 +104,105 @@ class SarifSettings(GateSettings):
     )
 
 
+PROVENANCE_TYPE: Final = "https://slsa.dev/provenance/v1"
+
+AFFIRMING_TYPES: Final = (
+    "https://sigstore.dev/cosign/sign/v1",
+    "https://in-toto.io/attestation/release/v0.1",
+    PROVENANCE_TYPE,
+)
+"""Predicates that say nothing against the artifact, so that a signature is a yes."""
+
+GITHUB_BUILDS: Final = (
+    "https://actions.github.io/buildtypes/workflow/v1",
+    "https://slsa-framework.github.io/github-actions-buildtypes/workflow/v1",
+)
+
+Keys = Annotated[dict[Name, KeyText], Field(min_length=1, max_length=50)]
+
+
+class _Signed(GateSettings):
+    """What all gates on signed statements may be told."""
+
+    keys: Keys = Field(description="Public keys that may sign, by a name for people.")
+    threshold: Annotated[int, Field(ge=1, le=50)] = Field(
+        default=1, description="How many of the keys must have signed. Default 1."
+    )
+
+    @model_validator(mode="after")
+    def _can_be_met(self) -> Self:
+        if len({canonical_key(key) for key in self.keys.values()}) < len(self.keys):
+            # One signature would count twice.
+            raise _flaw("two names stand for the same key", "remove one of them")
+        if self.threshold > len(self.keys):
+            raise _flaw("threshold is above the number of keys", f"write {len(self.keys)}")
+        return self
+
+
+class SignatureSettings(_Signed):
+    """A statement about each changed artifact is signed by keys that are trusted."""
+
+    predicate_types: Names = Field(
+        default_factory=lambda: list(AFFIRMING_TYPES),
+        min_length=1,
+        description="What such a statement may be. Default: a cosign signature, a release, provenance.",
+    )
+
+
+class ProvenanceSettings(_Signed):
+    """Each changed artifact was built by a trusted builder from the expected source (SLSA v1)."""
+
+    builder: Names = Field(
+        default_factory=list, description="Ids of builders that are trusted up to `level`."
+    )
+    builders: Annotated[dict[Words, _Level], Field(max_length=50)] = Field(
+        default_factory=dict, description="Ids of builders with the level each is trusted up to."
+    )
+    level: _Level = Field(default=2, description="SLSA Build level that is demanded. Default 2.")
+    build_type: Names = Field(
+        default_factory=lambda: list(GITHUB_BUILDS),
+        min_length=1,
+        description="How it may be built. Default: a workflow of GitHub Actions.",
+    )
+    source: Words = Field(description="The repository that it must be built from.")
+    source_at: Words = Field(
+        default="workflow.repository",
+        description="External parameter that names the source. Default workflow.repository.",
+    )
+    ref: Names = Field(
+        default_factory=lambda: ["refs/heads/main"],
+        min_length=1,
+        description="Refs it may be built from; * stands for one part. Default refs/heads/main.",
+    )
+    ref_at: Words = Field(
+        default="workflow.ref",
+        description="External parameter that names the ref. Default workflow.ref.",
+    )
+    parameters: Annotated[dict[Words, str | bool | int | list[str]], Field(max_length=100)] = Field(
+        default_factory=dict,
+        description="Other external parameters, by dotted name, with the value each must have.",
+    )
+    any_parameters: Names = Field(
+        default_factory=list,
+        description="Other external parameters that may have any value. All others are refused.",
+    )
+    max_age: Duration = Field(
+        default=timedelta(days=30),
+        description="How long ago the build may have ended. Default 30d.",
+        json_schema_extra={"default": "30d"},
+    )
+
+    @model_validator(mode="after")
+    def _trusts_somebody(self) -> Self:
+        if not self.builder and not self.builders:
+            raise _flaw("no builder is trusted", "add `builder`, or `builders` with their levels")
+        return self
+
+    def trust_in(self, builder: str) -> int:
+        """Return the level that *builder* is trusted up to, 0 when it isn't trusted at all."""
+        return max(self.level if builder in self.builder else 0, self.builders.get(builder, 0))
+
+
 VERIFYING_KINDS: Final[Mapping[str, GateKind]] = {
     "tests": GateKind(
         what="all tests that were run for the change passed (JUnit XML)",
@@ -109,6 +215,18 @@ VERIFYING_KINDS: Final[Mapping[str, GateKind]] = {
         what="scans found nothing new that is severe (SARIF 2.1.0)",
         lasts=timedelta(hours=24),
         settings=SarifSettings,
+        takes_documents=True,
+    ),
+    "signature": GateKind(
+        what="a statement about each artifact is signed by trusted keys (DSSE, in-toto)",
+        lasts=timedelta(hours=24),
+        settings=SignatureSettings,
+        takes_documents=True,
+    ),
+    "provenance": GateKind(
+        what="each artifact was built by a trusted builder from the expected source (SLSA)",
+        lasts=timedelta(hours=24),
+        settings=ProvenanceSettings,
         takes_documents=True,
     ),
 }

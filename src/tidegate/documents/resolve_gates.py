@@ -34,7 +34,7 @@ def resolve_gates(
     if written is None:
         return ()
     specs: dict[str, GateSpec] = {}
-    for entry in _entries(written):
+    for entry in _entries(written, complaints):
         name = entry.settings.name or entry.kind
         if name in specs:
             complaints.append(
@@ -56,7 +56,7 @@ def resolve_gates(
     return tuple(specs.values())
 
 
-def _entries(written: Gates) -> Iterable[_Read]:
+def _entries(written: Gates, complaints: list[Complaint]) -> Iterable[_Read]:
     for moment, entries in (
         (GateMoment.BEFORE_START, written.before_start),
         (GateMoment.BEFORE_PHASE, written.before_phase),
@@ -64,6 +64,12 @@ def _entries(written: Gates) -> Iterable[_Read]:
         for index, entry in enumerate(entries):
             path = ("gates", moment.value, index)
             kind, given = (entry, None) if isinstance(entry, str) else _only(entry)
+            needed = GATE_KINDS[kind].needed
+            if given is None and needed:
+                what = f"the gate {kind} can't stand alone: it needs `{'`, `'.join(needed)}`"
+                fix = f"write {{{kind}: {{{', '.join(f'{key}: …' for key in needed)}}}}}"
+                complaints.append(Complaint(path=path, what=what, fix=fix))
+                continue
             yield _Read(kind=kind, settings=_settings(kind, given), moment=moment, path=path)
 
 
