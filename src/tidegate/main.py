@@ -63,6 +63,8 @@ from tidegate.usecases.work import EngineWork
 SERVER_FILE = "server.json"
 TOKEN_FILE = "token"  # noqa: S105 - the name of a file
 LEDGER_KEY_FILE = "ledger_key"
+REPOSITORIES_DIR = "repositories"
+"""Where the operator keeps the git repositories that the gate `review` looks into."""
 PROCESSES_DIR = "processes"
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost")
 STARTS_WITHIN_SECONDS = 20.0
@@ -288,7 +290,7 @@ def compose(
             for scheme in ("prometheus", "prometheus+https")
         },
         signer=FileSigner(state_dir / LEDGER_KEY_FILE),
-        gates=every_gate(),
+        gates=every_gate(state_dir / REPOSITORIES_DIR),
     )
     return outside, runner
 

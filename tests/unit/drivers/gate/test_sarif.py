@@ -372,32 +372,9 @@ async def test_random_bytes_are_never_green(content: bytes) -> None:
     assert (await ask(scan=content)).verdict is UNKNOWN
 
 
-<<<<<<< HEAD
-KEYS = st.sampled_from(
-    [
-        "version",
-        "runs",
-        "results",
-        "tool",
-        "driver",
-        "name",
-        "rules",
-        "ruleId",
-        "ruleIndex",
-        "rule",
-        "invocations",
-        "executionSuccessful",
-        "level",
-        "kind",
-        "baselineState",
-        "suppressions",
-    ]
-)
-=======
 IN_RUNS = ["tool", "driver", "name", "rules", "results", "invocations", "executionSuccessful"]
 IN_RESULTS = ["ruleId", "ruleIndex", "rule", "level", "kind", "baselineState", "suppressions"]
 KEYS = st.sampled_from(["version", "runs", *IN_RUNS, *IN_RESULTS])
->>>>>>> 34d1584 (Verify signatures and provenance offline for gates: trusted keys, this very artifact, expected source)
 JSON = st.recursive(
     st.none()
     | st.booleans()
