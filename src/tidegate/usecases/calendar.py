@@ -20,6 +20,7 @@ from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import Rollout
 from tidegate.domain.rollout.seen import must_prove_again
 from tidegate.ports.store import Transaction
+from tidegate.usecases.emergency_records import EMERGENCIES
 from tidegate.usecases.freezes import freezes_over, place_of, target_of
 from tidegate.usecases.shelves import Shelf
 from tidegate.usecases.windows import window_closers, working_day_missing
@@ -43,13 +44,36 @@ def calendar_seen(transaction: Transaction, rollout: Rollout, now: datetime) -> 
     if rollout.is_return:
         return ALWAYS_OPEN
     if rollout.state is not State.WAITING:
-        return _working_day(rollout, now)
-    exception = exception_for(transaction, rollout, rollout.phase_index, now)
-    every = rise_closers(transaction, rollout, now)
-    seen = _seen(rise_closers(transaction, rollout, now, exception), now)
-    if exception is None or not seen.is_open or _seen(every, now).is_open:
+        # An emergency takes time from a plan; a bake of days would give it back.
+        return ALWAYS_OPEN if is_emergency(transaction, rollout) else _working_day(rollout, now)
+    seen = _seen(rise_closers(transaction, rollout, now), now)
+    if seen.is_open:
         return seen
-    return replace(seen, excepted=describe(exception))
+    if is_emergency(transaction, rollout):
+        return CalendarSeen(excepted=f"emergency {rollout.emergency_id}")
+    exception = exception_for(transaction, rollout, rollout.phase_index, now)
+    if exception is None:
+        return seen
+    left = _seen(rise_closers(transaction, rollout, now, exception), now)
+    return replace(left, excepted=describe(exception)) if left.is_open else left
+
+
+def is_emergency(transaction: Transaction, rollout: Rollout) -> bool:
+    """
+    Return whether *rollout* is carried out under an emergency that two people agreed to and nobody closed.
+
+    Neither window nor freeze keeps it: somebody would lift them, and let everything else through as well.
+    What shall keep even an emergency back is a stop order.
+    """
+    if rollout.emergency_id is None:
+        return False
+    emergency = EMERGENCIES.get(transaction, rollout.emergency_id)
+    return (
+        emergency is not None
+        and emergency.is_open
+        and emergency.authorised_at is not None
+        and rollout.id in emergency.rollouts
+    )
 
 
 def exception_for(

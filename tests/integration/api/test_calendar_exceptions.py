@@ -1,5 +1,6 @@
 """Exceptions from the calendar: a second person's word, for one phase, for hours, and few in a month."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,8 +8,11 @@ import httpx
 import pytest
 
 from tidegate.domain.quantities import NO_EXPOSURE
+from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import ReasonCode, Rollout
+from tidegate.testing.emergencies import a_protocol
 from tidegate.testing.memory_world import DOCUMENT, MemoryWorld, the_shop
+from tidegate.usecases import emergency_records
 from tidegate.usecases.start import start_rollout
 
 BUDGET = "exceptions: {budget: 1, per: 30d}"
@@ -230,6 +234,51 @@ async def test_a_new_attempt_needs_a_new_one(client: httpx.AsyncClient, world: M
     )
 
     assert (again.attempt, weight(world, again)) == (2, 0)
+
+
+async def test_an_emergency_is_kept_by_neither_window_nor_freeze_until_it_is_closed(
+    client: httpx.AsyncClient, world: MemoryWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two people agreed to it; of the calendar only what is over for it holds it again."""
+    monkeypatch.setattr(emergency_records, "BUILT_IN", (a_protocol(),))
+    document = shop("exceptions: {budget: 0}").replace("10s}", "10s, cover: business-day}")
+    await world.installed(document=document)
+    at(world, SATURDAY)
+    await freeze(client, world)
+    said = {
+        "service": "shop",
+        "change": {"code": "1.1.0"},
+        "type": "security",
+        "incident": "INC-7",
+        "facts": {"severity": "sev1"},
+        "reason": "CVE-2030-1",
+    }
+    declared = (await client.post("/v1/emergencies", json=said)).json()["emergency"]["id"]
+    await client.post(
+        f"/v1/emergencies/{declared}/approve", json={}, headers={"tidegate-actor": "bob"}
+    )
+    body = {"service": "shop", "change": {"code": "1.1.0"}, "emergency": declared}
+    started = await client.post("/v1/rollouts", json=body)
+    rollout = world.rollout(started.json()["id"])
+
+    half = await world.run(
+        rollout.id, until=lambda now: now.phase.name == "half" and now.state is State.BAKING
+    )
+    with world.store.begin() as transaction:
+        emergency = emergency_records.EMERGENCIES.get(transaction, declared)
+        assert emergency is not None
+        closed = replace(emergency, closed_at=world.clock.now())
+        emergency_records.EMERGENCIES.put(transaction, closed)
+    waiting = await world.run(
+        rollout.id, until=lambda now: now.waiting_on.reason is ReasonCode.WINDOW
+    )
+    with world.store.begin(read_only=True) as transaction:
+        rises = [one.because for one in transaction.ledger() if one.rule == "enter-phase"]
+
+    assert world.clock.now() < SATURDAY + timedelta(hours=1)
+    assert half.emergency_id == declared
+    assert waiting.phase.name == "all"
+    assert f"phase 1 of 3: few, outside the calendar by emergency {declared}" in rises
 
 
 async def test_what_makes_no_sense_is_refused(
