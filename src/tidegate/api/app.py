@@ -15,6 +15,7 @@ from tidegate.api.routes.access import router as access
 from tidegate.api.routes.alarms import router as alarms
 from tidegate.api.routes.approvals import router as approvals
 from tidegate.api.routes.commands import router as commands
+from tidegate.api.routes.debts import router as debts
 from tidegate.api.routes.decisions import router as decisions
 from tidegate.api.routes.emergencies import router as emergencies
 from tidegate.api.routes.events import router as events
@@ -87,6 +88,7 @@ def _routed() -> FastAPI:
         access,
         gates,
         emergencies,
+        debts,
         events,
         services,
         service_health,

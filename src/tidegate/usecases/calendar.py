@@ -2,7 +2,7 @@
 The calendar of a rollout: the one place where a decision asks whether exposure may rise by time.
 
 Only what is about to rise is asked about: a freeze of another ring keeps nobody back. Rule: what brings
-back an earlier version is never kept by a calendar.
+back an earlier version is never kept by a calendar, and neither is what an emergency authorised.
 """
 
 from collections.abc import Sequence
@@ -23,6 +23,9 @@ from tidegate.usecases.windows import window_closers
 def calendar_seen(transaction: Transaction, rollout: Rollout, now: datetime) -> CalendarSeen:
     """Return what the calendar says to *rollout* at *now*."""
     if rollout.is_return or rollout.state is not State.WAITING:
+        return ALWAYS_OPEN
+    if rollout.emergency_id is not None:
+        # Two people said that it can't wait; stop orders hold it all the same.
         return ALWAYS_OPEN
     return _seen(rise_closers(transaction, rollout, now), now)
 
