@@ -35,7 +35,7 @@ REASONS: Final = {
     ReasonCode.REHEARSING: "the rehearsal of the way back, on internal traffic",
     ReasonCode.QUEUE: "its turn: another rollout has its targets",
     ReasonCode.STOP_ORDER: "a stop order to be lifted",
-    ReasonCode.DEBT: "an overdue debt of an emergency to be settled (not reached by this version)",
+    ReasonCode.DEBT: "an overdue debt of an emergency: its gate must turn green, or two give it up",
     ReasonCode.WINDOW: "a window to open or a freeze to end; what is exposed stays so",
     ReasonCode.GATE: "a gate to turn green: no answer, an old and an unclear one aren't",
     ReasonCode.APPROVAL: "a person's yes to the next phase",
@@ -63,7 +63,7 @@ CAUSES: Final = {
     HaltCause.NOT_APPLIED: "a target didn't serve what was asked within `apply_within`",
     HaltCause.ALARM: "an alert of page severity, or a user report, where the candidate was met",
     HaltCause.STOP_ORDER: "a stop order that withdraws covers it",
-    HaltCause.GATE: "a gate that was put off turned red (not reached by this version)",
+    HaltCause.GATE: "a gate that an emergency had put off turned red",
 }
 
 

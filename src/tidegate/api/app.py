@@ -16,6 +16,7 @@ from tidegate.api.routes.access import router as access
 from tidegate.api.routes.alarms import router as alarms
 from tidegate.api.routes.approvals import router as approvals
 from tidegate.api.routes.commands import router as commands
+from tidegate.api.routes.debts import router as debts
 from tidegate.api.routes.decisions import router as decisions
 from tidegate.api.routes.emergencies import router as emergencies
 from tidegate.api.routes.events import router as events
@@ -98,6 +99,7 @@ def _routed() -> FastAPI:
         gates,
         emergencies,
         login,
+        debts,
         events,
         services,
         service_health,

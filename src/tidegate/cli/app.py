@@ -18,6 +18,7 @@ from tidegate.cli import (
     alarm,
     approval,
     auth,
+    debt,
     emergency,
     exit_codes,
     freeze,
@@ -124,6 +125,7 @@ app.add_typer(approval.app, name="approval")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(gate.app, name="gate")
 app.add_typer(emergency.app, name="emergency")
+app.add_typer(debt.app, name="debt")
 app.add_typer(server.app, name="server")
 app.command("completion")(completion)
 app.command("version")(with_session(version))

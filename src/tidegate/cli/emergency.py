@@ -9,6 +9,7 @@ from tidegate.api.shapes.emergencies import (
     Emergency,
     EmergencyApproved,
     EmergencyDeclared,
+    Report,
 )
 from tidegate.cli.commanding import Reason
 from tidegate.cli.notation import parse_facts
@@ -19,10 +20,11 @@ from tidegate.cli.text.emergencies import (
     declared_lines,
     emergency_lines,
     emergency_table,
+    report_lines,
 )
 
 app = typer.Typer(
-    help="Emergencies: declare, approve, list, show.",
+    help="Emergencies: declare, approve, list, show, report, close.",
     no_args_is_help=True,
 )
 
@@ -112,7 +114,30 @@ def show(session: Session, emergency: EmergencyName) -> None:
     )
 
 
+def report(session: Session, emergency: EmergencyName) -> None:
+    """Report on an emergency: what went faster, what it took, who did it, what is owed."""
+    with session.connect() as client:
+        found = client.get(f"/v1/emergencies/{emergency}/report", Report)
+    session.printer.show(
+        found,
+        text=lambda: report_lines(found, times=session.times),
+        names=[found.emergency.id],
+        rows=found.timeline,
+    )
+
+
+def close(session: Session, emergency: EmergencyName, reason: Reason = "") -> None:
+    """Close an emergency, with what was learned. Refused while anything of it runs or is owed."""
+    with session.connect() as client:
+        closed = client.post(f"/v1/emergencies/{emergency}/close", Emergency, {"reason": reason})
+    session.printer.show(
+        closed, text=lambda: emergency_lines(closed, times=session.times), names=[closed.id]
+    )
+
+
 app.command("declare")(with_session(declare))
 app.command("approve")(with_session(approve))
 app.command("list")(with_session(list_))
 app.command("show")(with_session(show))
+app.command("report")(with_session(report))
+app.command("close")(with_session(close))

@@ -2,7 +2,7 @@
 The calendar of a rollout: the one place where a decision asks whether exposure may rise by time.
 
 Only what is about to rise is asked about: a freeze of another ring keeps nobody back. Rule: what brings
-back an earlier version is never kept by a calendar.
+back an earlier version is never kept by a calendar, and neither is what an emergency authorised.
 """
 
 from collections.abc import Sequence

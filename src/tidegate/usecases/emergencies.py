@@ -14,6 +14,7 @@ from typing import Final
 from tidegate.documents.canonical import change_digest
 from tidegate.documents.service_file import ResolvedService
 from tidegate.domain.access.model import Caller, Resource
+from tidegate.domain.access.permissions import Permission
 from tidegate.domain.conditions.model import MAX_NAME, Mistake, Value
 from tidegate.domain.conditions.parse import parse_literal
 from tidegate.domain.conditions.tokens import is_name
@@ -32,14 +33,17 @@ from tidegate.domain.rollout.alarms import Alarm, Severity, concerns
 from tidegate.errors import ForbiddenError, InvalidRequestError, RefusedError
 from tidegate.ports.store import Transaction
 from tidegate.usecases.commands import need_reason
+from tidegate.usecases.emergency_people import person_counted, standing_of
 from tidegate.usecases.emergency_records import (
     EMERGENCIES,
     find_emergency,
     new_emergency_id,
     protocol_of,
+    resource_of_emergency,
 )
 from tidegate.usecases.emergency_start import shorten_for
 from tidegate.usecases.outside import Outside
+from tidegate.usecases.policies import editors_lately
 from tidegate.usecases.record import note_fact
 from tidegate.usecases.start import Proposal, propose
 
@@ -85,11 +89,19 @@ async def declare_emergency(
     """
     why = need_reason(said.reason, "an emergency")
     incident = _incident(said.incident)
-    person = person_behind(caller, "declares an emergency")
     claimed = _claimed(said.facts)
     with outside.store.begin(read_only=True) as transaction:
-        protocol = protocol_of(transaction, said.type)
-    if not is_eligible(caller.groups, protocol.declare):
+        protocol = protocol_of(transaction, said.type, resource.organisation)
+        person = person_counted(transaction, caller, resource.organisation, "declares an emergency")
+        groups = standing_of(
+            transaction,
+            caller,
+            person,
+            resource,
+            Permission.EMERGENCY_DECLARE,
+            outside.clock.now(),
+        )
+    if not is_eligible(groups, protocol.declare):
         raise ForbiddenError(
             f"{caller.name} may not declare {protocol.type}",
             hint=f"one of {', '.join(protocol.declare)} can",
@@ -128,7 +140,7 @@ async def declare_emergency(
                     declared_by=caller.name,
                     declared_person=person,
                     declared_at=outside.clock.now(),
-                    declarer_counts=is_eligible(caller.groups, protocol.authorise),
+                    declarer_counts=is_eligible(groups, protocol.authorise),
                     expires_at=outside.clock.now() + protocol.expires_after,
                     document_json=said.resolved.canonical_json if said.start_at_once else "",
                 ),
@@ -155,16 +167,23 @@ def approve_emergency(
         ForbiddenError: no person stands behind *caller*, or not one who may authorise it.
         RefusedError: it is closed or expired, or this person declared it or has agreed already.
     """
-    person = person_behind(caller, "agrees to an emergency")
     now = outside.clock.now()
     with outside.store.begin() as transaction:
         emergency = find_emergency(transaction, emergency_id)
-        if not is_eligible(caller.groups, emergency.protocol.authorise):
+        organisation = emergency.organisation
+        person = person_counted(transaction, caller, organisation, "agrees to an emergency")
+        resource = resource_of_emergency(transaction, emergency)
+        groups = standing_of(
+            transaction, caller, person, resource, Permission.EMERGENCY_APPROVE, now
+        )
+        if not is_eligible(groups, emergency.protocol.authorise):
             raise ForbiddenError(
                 f"{caller.name} may not authorise {emergency.protocol.type}",
                 hint=f"one of {', '.join(emergency.protocol.authorise)} can",
             )
         because = refusal_to_approve(emergency, person, now)
+        if not because and person in editors_lately(transaction, organisation, now):
+            because = f"{person} edited the policy lately, and it says what is an emergency"
         if because:
             raise RefusedError(
                 f"{caller.name} can't agree to emergency {emergency.id}: {because}",
@@ -187,16 +206,6 @@ def approve_emergency(
             details={"emergency": emergency.id, "person": person, "missing": missing},
         )
     return emergency
-
-
-def person_behind(caller: Caller, does: str) -> str:
-    """Return the person behind *caller*. Raises ForbiddenError when there is none."""
-    if caller.person is None:
-        raise ForbiddenError(
-            f"no person stands behind {caller.name}, and only a person {does}",
-            hint="do it under your own name",
-        )
-    return caller.person
 
 
 def _incident(written: str) -> str:

@@ -1,4 +1,4 @@
-"""Emergencies as commands on the bus: declaring one, agreeing to it, closing it."""
+"""Emergencies as commands on the bus: declaring one, agreeing to it, closing it, giving up a debt."""
 
 import json
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import ClassVar
 from tidegate.documents.service_file import from_canonical
 from tidegate.domain.access.model import Caller, Resource
 from tidegate.domain.access.permissions import Permission
-from tidegate.domain.emergency.model import Emergency
+from tidegate.domain.emergency.model import Debt, Emergency
 from tidegate.domain.rollout.model import Rollout
 from tidegate.errors import TidegateError
 from tidegate.usecases.access import refuse_unless_allowed
@@ -18,6 +18,7 @@ from tidegate.usecases.emergencies import (
     approve_emergency,
     declare_emergency,
 )
+from tidegate.usecases.emergency_close import close_emergency, find_debt, waive_debt
 from tidegate.usecases.emergency_records import find_emergency, resource_named
 from tidegate.usecases.outside import Outside
 from tidegate.usecases.resources import resource_of_start
@@ -82,6 +83,46 @@ class ApproveEmergency(Command[Approved]):
         return await _start(outside, after)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseEmergency(Command[Emergency]):
+    """Close an emergency of which nothing runs and nothing is owed, with what was learned."""
+
+    permission: ClassVar[Permission] = Permission.EMERGENCY_DECLARE
+
+    emergency: str
+    reason: str
+
+    def touches(self, outside: Outside, caller: Caller) -> Resource:
+        """Return what the emergency is about."""
+        return resource_named(outside, caller, self.emergency)
+
+    async def carry_out(self, outside: Outside, caller: Caller) -> Emergency:
+        """Close it."""
+        with outside.store.begin(read_only=True) as transaction:
+            found = find_emergency(transaction, self.emergency)
+        return close_emergency(outside, caller, found.id, reason=self.reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaiveDebt(Command[Debt]):
+    """Say that a debt may be given up; it is when a second person says so."""
+
+    permission: ClassVar[Permission] = Permission.DEBT_SETTLE
+
+    debt: str
+    reason: str
+
+    def touches(self, outside: Outside, caller: Caller) -> Resource:
+        """Return what its emergency is about."""
+        with outside.store.begin(read_only=True) as transaction:
+            debt = find_debt(transaction, self.debt)
+        return resource_named(outside, caller, debt.emergency_id)
+
+    async def carry_out(self, outside: Outside, caller: Caller) -> Debt:
+        """Record the word, and give it up when it was the last one needed."""
+        return waive_debt(outside, caller, self.debt, reason=self.reason)
+
+
 async def _start(outside: Outside, emergency: Emergency) -> Approved:
     """Start what *emergency* is about. The yes stands, whatever becomes of the start."""
     try:
@@ -90,9 +131,10 @@ async def _start(outside: Outside, emergency: Emergency) -> Approved:
             from_canonical(json.loads(emergency.document_json)),
             dict(emergency.versions),
             actor=emergency.declared_by,
-            emergency=emergency.id,
+            person=emergency.declared_person,
             organisation=emergency.organisation,
             project=emergency.project,
+            emergency=emergency.id,
         )
     except TidegateError as exc:
         return Approved(emergency=emergency, not_started=f"{exc}; {exc.hint}")

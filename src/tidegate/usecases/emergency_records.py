@@ -14,6 +14,7 @@ from tidegate.errors import InvalidRequestError, NotFoundError
 from tidegate.ports.store import Transaction
 from tidegate.usecases.access import Access, access_in
 from tidegate.usecases.outside import Outside
+from tidegate.usecases.policies import policy_in_force
 from tidegate.usecases.resources import resource_of_service
 from tidegate.usecases.shelves import DEBTS, Shelf
 
@@ -29,19 +30,21 @@ EMERGENCIES = Shelf(
 DEBTS_AT_MOST: Final = 1000
 
 
-def protocols_in_force(transaction: Transaction) -> Sequence[EmergencyProtocol]:
-    """Return the protocols of the policy in force; the built-in ones where it says nothing of them."""
-    return BUILT_IN
+def protocols_in_force(transaction: Transaction, organisation: str) -> Sequence[EmergencyProtocol]:
+    """Return the protocols of *organisation*'s policy; the built-in ones where it names none."""
+    return policy_in_force(transaction, organisation).protocols or BUILT_IN
 
 
-def protocol_of(transaction: Transaction, emergency_type: str) -> EmergencyProtocol:
+def protocol_of(
+    transaction: Transaction, emergency_type: str, organisation: str
+) -> EmergencyProtocol:
     """
     Return the protocol of *emergency_type*.
 
     Raises:
         InvalidRequestError: the policy has no such type; nobody makes up a protocol in an emergency.
     """
-    known = {protocol.type: protocol for protocol in protocols_in_force(transaction)}
+    known = {protocol.type: protocol for protocol in protocols_in_force(transaction, organisation)}
     if emergency_type not in known:
         raise InvalidRequestError(
             f"there is no type of emergency {emergency_type!r}",

@@ -14,7 +14,7 @@ from tidegate.documents.records import to_json
 from tidegate.domain.emergency.authority import refusal_to_start
 from tidegate.domain.emergency.debts import debt_id, new_debt
 from tidegate.domain.emergency.model import Debt, Emergency
-from tidegate.domain.emergency.shorten import Shortened, shorten
+from tidegate.domain.emergency.shorten import Shortened, Treatment, shorten
 from tidegate.domain.gates.model import GateSpec
 from tidegate.domain.plan.model import Change, Plan, ServiceSpec
 from tidegate.domain.quantities import Environment
@@ -134,4 +134,9 @@ def _refuse(emergency: Emergency, spec: ServiceSpec, digest: str, now: datetime)
 
 
 def _words(shortened: Shortened) -> Sequence[str]:
-    return [f"{one.what}: {one.detail}" for one in shortened.differences]
+    """Return what is otherwise than in the plan, in words."""
+    return [
+        f"{one.what}: {one.detail}"
+        for one in shortened.differences
+        if one.treatment is not Treatment.UNCHANGED
+    ]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from tidegate.domain.quantities import RolloutId
 from tidegate.ports.runner import Turn
+from tidegate.usecases.debts import keep_debts
 from tidegate.usecases.gatekeeping import Gatekeeper
 from tidegate.usecases.outside import Outside
 from tidegate.usecases.step import step
@@ -31,8 +32,9 @@ class EngineWork:
         return await self._watch.look(rollout_ids)
 
     async def ask(self) -> None:
-        """Ask the gates that are due; what they say is filed, and their rollouts are woken."""
+        """Ask the gates that are due; what they say is filed, settles debts, and wakes rollouts."""
         await self._gates.look()
+        await keep_debts(self._outside)
 
     def unfinished(self) -> Sequence[RolloutId]:
         """Return every rollout that needs turns."""

@@ -207,6 +207,7 @@ def test_what_is_put_off_is_owed_and_said():
     assert [gate.name for gate in shortened.owed] == ["tests", "healthy"]
     assert [(gate.name, gate.is_deferred) for gate in shortened.plan.gates] == [
         ("tests", True),
+        ("healthy", True),
         ("backup", False),
         ("digest", False),
     ]

@@ -14,14 +14,26 @@ from tidegate.api.access import Calls, GuardedRoute, operation
 from tidegate.api.idempotency import Calling, once
 from tidegate.api.routes.known import PROPOSING, resolved_service
 from tidegate.api.shapes import emergencies as shapes
-from tidegate.api.showing.emergencies import show_approved, show_declared, show_emergency
+from tidegate.api.showing.emergencies import (
+    show_approved,
+    show_declared,
+    show_emergency,
+    show_report,
+)
 from tidegate.api.state import World
 from tidegate.domain.access.permissions import Permission
-from tidegate.errors import ForbiddenError, NotFoundError, RefusedError, StoreError
+from tidegate.errors import (
+    ForbiddenError,
+    InvalidRequestError,
+    NotFoundError,
+    RefusedError,
+    StoreError,
+)
 from tidegate.usecases.access import access_in
 from tidegate.usecases.bus import perform
 from tidegate.usecases.emergencies import Declaration
-from tidegate.usecases.emergency_commands import ApproveEmergency, DeclareEmergency
+from tidegate.usecases.emergency_close import report_of
+from tidegate.usecases.emergency_commands import ApproveEmergency, CloseEmergency, DeclareEmergency
 from tidegate.usecases.emergency_records import (
     EMERGENCIES,
     readable_emergency,
@@ -112,3 +124,37 @@ async def approve(emergency: Name, said: shapes.ApproveEmergency, call: Calling)
         return show_approved(approved, now=outside.clock.now())
 
     return await once(call, 200, done)
+
+
+@router.post(
+    "/{emergency}/close",
+    response_model=shapes.Emergency,
+    **operation(
+        Permission.EMERGENCY_DECLARE,
+        ForbiddenError,
+        InvalidRequestError,
+        NotFoundError,
+        RefusedError,
+        StoreError,
+    ),
+)
+async def close(emergency: Name, said: shapes.Reason, call: Calling) -> Response:
+    """Close an emergency, with what was learned. Refused while anything of it runs or is owed."""
+    outside = call.server.outside
+
+    async def done() -> shapes.Emergency:
+        command = CloseEmergency(emergency=emergency, reason=said.reason)
+        closed = await perform(outside, call.caller, command)
+        return show_emergency(closed, now=outside.clock.now())
+
+    return await once(call, 200, done)
+
+
+@router.get("/{emergency}/report", **operation(Permission.READ, NotFoundError, StoreError))
+def get_report(emergency: Name, outside: World, caller: Calls) -> shapes.Report:
+    """Return what was done faster and by whom, what it took, what is owed, and the timeline."""
+    now = outside.clock.now()
+    found = readable_emergency(outside, caller, emergency)
+    with outside.store.begin(read_only=True) as transaction:
+        report = report_of(transaction, found, now)
+    return show_report(report, now=now)

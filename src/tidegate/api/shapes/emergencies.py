@@ -1,4 +1,4 @@
-"""Emergencies: what was declared and why, who agreed, what it makes of the plan."""
+"""Emergencies: what was declared and why, who agreed, what it makes of the plan, what is owed."""
 
 from typing import Annotated
 
@@ -128,3 +128,69 @@ class ApproveEmergency(Asked):
     """A yes, with a comment."""
 
     reason: Annotated[str, Field(max_length=2000)] = ""
+
+
+class Reason(Asked):
+    """Why; needed."""
+
+    reason: Annotated[str, Field(max_length=2000)] = ""
+
+
+class Debt(Shape):
+    """One gate that an emergency put off."""
+
+    id: str
+    emergency: str
+    rollout: str | None
+    service: str
+    project: str
+    gate: str
+    owner: str
+    due_at: Instant
+    state: str = Field(description="open, settled, failed or waived.")
+    is_overdue: bool = Field(description="It keeps normal rollouts of the project from rising.")
+    because: str
+    changed_at: Instant
+    waivers: list[Word] = Field(description="Who said that it may be given up; two must.")
+
+
+class Debts(Shape):
+    """Debts: what is unpaid oldest first, all of them newest first."""
+
+    debts: list[Debt]
+    as_of: Instant
+
+
+class Run(Shape):
+    """One rollout under an emergency, against its plan as it is otherwise."""
+
+    rollout: str
+    state: str
+    started_by: str
+    started_at: Instant
+    finished_at: Instant | None
+    took_seconds: float
+    routine_bake_seconds: float
+    shortened_bake_seconds: float
+    changes: list[str] = Field(description="What was otherwise than in the plan.")
+
+
+class Told(Shape):
+    """One entry of the ledger."""
+
+    number: int
+    at: Instant
+    actor: str
+    rule: str
+    because: str
+    rollout: str
+
+
+class Report(Shape):
+    """All that is to be known of an emergency afterwards, from the ledger."""
+
+    emergency: Emergency
+    runs: list[Run]
+    debts: list[Debt]
+    timeline: list[Told] = Field(description="Oldest first.")
+    is_cut: bool = Field(description="The timeline isn't whole.")

@@ -5,10 +5,11 @@ from datetime import datetime
 from tidegate.api.shapes import emergencies as shapes
 from tidegate.api.showing.rollout import show_rollout
 from tidegate.domain.emergency.authority import persons_agreed, persons_missing
-from tidegate.domain.emergency.model import Emergency, Word
+from tidegate.domain.emergency.model import Debt, Emergency, Word
 from tidegate.domain.emergency.protocol import EmergencyProtocol
 from tidegate.domain.emergency.shorten import Shortened, Treatment
 from tidegate.usecases.emergencies import Declared
+from tidegate.usecases.emergency_close import Report, RunReport
 from tidegate.usecases.emergency_commands import Approved
 
 
@@ -111,4 +112,59 @@ def show_approved(approved: Approved, *, now: datetime) -> shapes.EmergencyAppro
         emergency=show_emergency(approved.emergency, now=now),
         started=None if started is None else show_rollout(started, now=now),
         not_started=approved.not_started,
+    )
+
+
+def show_debt(debt: Debt, *, now: datetime) -> shapes.Debt:
+    """Return *debt* as it is shown."""
+    return shapes.Debt(
+        id=debt.id,
+        emergency=debt.emergency_id,
+        rollout=debt.rollout_id,
+        service=debt.service,
+        project=debt.project,
+        gate=debt.gate,
+        owner=debt.owner,
+        due_at=debt.due_at,
+        state=debt.state.value,
+        is_overdue=debt.is_overdue(now),
+        because=debt.because,
+        changed_at=debt.changed_at,
+        waivers=[show_word(word) for word in debt.waivers],
+    )
+
+
+def show_report(report: Report, *, now: datetime) -> shapes.Report:
+    """Return the report of an emergency as it is shown."""
+    return shapes.Report(
+        emergency=show_emergency(report.emergency, now=now),
+        runs=[_run(run) for run in report.runs],
+        debts=[show_debt(debt, now=now) for debt in report.debts],
+        timeline=[
+            shapes.Told(
+                number=entry.number,
+                at=entry.at,
+                actor=entry.actor,
+                rule=entry.rule,
+                because=entry.because,
+                rollout=entry.rollout_id,
+            )
+            for entry in report.timeline
+        ],
+        is_cut=report.is_cut,
+    )
+
+
+def _run(run: RunReport) -> shapes.Run:
+    rollout = run.rollout
+    return shapes.Run(
+        rollout=rollout.id,
+        state=rollout.state.value,
+        started_by=rollout.created_by,
+        started_at=rollout.created_at,
+        finished_at=rollout.finished_at,
+        took_seconds=run.took.total_seconds(),
+        routine_bake_seconds=run.routine.total_seconds(),
+        shortened_bake_seconds=run.shortened.total_seconds(),
+        changes=[*run.changes],
     )

@@ -6,12 +6,15 @@ from rich.text import Text
 
 from tidegate.api import words
 from tidegate.api.shapes.emergencies import (
+    Debt,
+    Debts,
     Emergencies,
     Emergency,
     EmergencyApproved,
     EmergencyDeclared,
     Part,
     Protocol,
+    Report,
     Treatment,
 )
 from tidegate.cli.text.columns import Cell, columns
@@ -111,6 +114,75 @@ def emergency_lines(emergency: Emergency, *, times: TimeFormat) -> list[Text | s
             f"  closed    by {emergency.closed_by}, {when(emergency.closed_at)}: {emergency.closing}"
         )
     return [*lines, *_next(emergency)]
+
+
+def report_lines(report: Report, *, times: TimeFormat) -> list[Text | str]:
+    """Return the report of an emergency."""
+    emergency = report.emergency
+    lines = emergency_lines(emergency, times=times)
+    for run in report.runs:
+        lines += [
+            f"Rollout {run.rollout}: {words.state_words(run.state)}, by {run.started_by}",
+            f"  took {words.duration_words(run.took_seconds)}; its bakes"
+            f" {words.duration_words(run.shortened_bake_seconds)} instead of"
+            f" {words.duration_words(run.routine_bake_seconds)}",
+            *(f"  {change}" for change in run.changes),
+        ]
+    lines.append("Debts:" if report.debts else "Debts: none")
+    lines += _debt_rows(report.debts, now=emergency.as_of, times=times)
+    lines.append("Timeline:")
+    lines += columns(
+        [
+            [
+                f"  {write_instant(one.at, now=emergency.as_of, form=times)}",
+                one.actor,
+                one.rule,
+                one.rollout,
+                one.because,
+            ]
+            for one in report.timeline
+        ]
+    )
+    if report.is_cut:
+        lines.append("  and more: tidegate rollout log ROLLOUT")
+    return lines
+
+
+def debt_table(found: Debts, *, times: TimeFormat) -> list[Text | str]:
+    """Return one line per debt."""
+    if not found.debts:
+        return ["no debts"]
+    return _debt_rows(found.debts, now=found.as_of, times=times)
+
+
+def waived_lines(debt: Debt) -> list[Text | str]:
+    """Return whether a debt is given up, or whose word is missing."""
+    if debt.state == "waived":
+        return [f"debt {debt.id} is given up"]
+    said = words.list_words(word.person for word in debt.waivers)
+    return [
+        f"debt {debt.id} is still owed: {said} said that it may be given up",
+        f'A second person has to say so: tidegate debt waive {debt.id} --reason ".."',
+    ]
+
+
+def _debt_rows(debts: list[Debt], *, now: datetime, times: TimeFormat) -> list[Text | str]:
+    if not debts:
+        return []
+    rows: list[list[Cell]] = [["DEBT", "GATE", "SERVICE", "STATE", "DUE", "OWNER", "BECAUSE"]]
+    rows += [
+        [
+            debt.id,
+            debt.gate,
+            debt.service,
+            "overdue" if debt.is_overdue else debt.state,
+            write_instant(debt.due_at, now=now, form=times),
+            debt.owner,
+            debt.because,
+        ]
+        for debt in debts
+    ]
+    return [*columns(rows)]
 
 
 def protocol_line(protocol: Protocol, *, missing: int) -> str:

@@ -54,7 +54,8 @@ class Debt:
 
     `spec` is the gate itself, which is asked until the debt is settled, also when the rollout is over,
     and `change_digest` the change that it must be green about. `waivers` are the words of people that
-    it may be given up. `reminded_at` is when it was said that it is overdue.
+    it may be given up. `reminded_at` is when it was said that it is overdue, `alarmed_at` when an
+    alarm was raised because it failed and its rollout was over.
     """
 
     id: DebtId
@@ -74,6 +75,7 @@ class Debt:
     opened_at: datetime | None = None
     waivers: tuple[Word, ...] = ()
     reminded_at: datetime | None = None
+    alarmed_at: datetime | None = None
 
     @property
     def is_unpaid(self) -> bool:

@@ -112,9 +112,7 @@ def _hurried(phase: Phase, protocol: EmergencyProtocol, production: frozenset[Ta
 
 
 def _gates(gates: tuple[GateSpec, ...], owed: tuple[GateSpec, ...]) -> tuple[GateSpec, ...]:
-    """Return the gates that still have a say; those of the surroundings are only owed, see protocol."""
-    kept = (gate for gate in gates if gate not in owed or gate.kind not in OF_THE_SURROUNDINGS)
-    return tuple(replace(gate, is_deferred=True) if gate in owed else gate for gate in kept)
+    return tuple(replace(gate, is_deferred=True) if gate in owed else gate for gate in gates)
 
 
 def _bakes(plan: Plan) -> timedelta:
@@ -125,7 +123,7 @@ def _bakes(plan: Plan) -> timedelta:
 
 
 def _differences(before: Plan, after: Plan) -> list[Difference]:
-    found = []
+    found = [_shortened("windows and freezes", "don't keep it waiting")]
     for old, new in zip(before.phases, after.phases, strict=True):
         if new.bake != old.bake:
             words = f"{format_duration(old.bake)} -> {format_duration(new.bake)}"

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from tidegate.domain.emergency.protocol import EmergencyProtocol
+
 DEFAULT_APPROVAL_LIFE: Final = timedelta(hours=24)
 """How long an approval holds where nobody says otherwise (OWASP ASVS 5.0, 2.3.5 asks for an end)."""
 
@@ -39,7 +41,8 @@ class Policy:
     """
     What is in force for an organisation. `digest` is that of the file it was written in, "" for none.
 
-    `approval_life` is how long an approval holds where a plan doesn't say.
+    `approval_life` is how long an approval holds where a plan doesn't say. `protocols` are those of
+    emergencies, empty for the built-in ones.
     """
 
     organisation: str = ""
@@ -47,6 +50,7 @@ class Policy:
     people: tuple[KnownPerson, ...] = ()
     programs: tuple[KnownProgram, ...] = ()
     approval_life: timedelta = DEFAULT_APPROVAL_LIFE
+    protocols: tuple[EmergencyProtocol, ...] = ()
 
     def person_of(self, name: str) -> str | None:
         """Return the person behind *name*: a person, one of their accounts, or a program they own."""

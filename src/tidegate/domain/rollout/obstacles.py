@@ -6,6 +6,7 @@ any of it, so that no gate, window, queue or approval can ever stop a move down.
 """
 
 from tidegate.domain.durations import rough_duration
+from tidegate.domain.emergency.protocol import OF_THE_SURROUNDINGS
 from tidegate.domain.gates.model import GateSeen, GateState
 from tidegate.domain.rollout.decisions import Hold, Observation
 from tidegate.domain.rollout.holds import hold
@@ -35,9 +36,17 @@ def stop_order_in_words(seen: Observation) -> str:
 
 
 def red_deferred_gates(seen: Observation) -> tuple[GateSeen, ...]:
-    """Return the gates that an emergency put off and that have turned red since."""
+    """
+    Return the gates that an emergency put off and that have turned red since.
+
+    Not those that ask about the surroundings: that they are red is what the emergency shall mend.
+    """
     return tuple(
-        gate for gate in seen.gates if gate.spec.is_deferred and gate.state is GateState.RED
+        gate
+        for gate in seen.gates
+        if gate.spec.is_deferred
+        and gate.state is GateState.RED
+        and gate.spec.kind not in OF_THE_SURROUNDINGS
     )
 
 
