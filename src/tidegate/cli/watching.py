@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from rich.console import Group
@@ -110,12 +111,14 @@ class Watching:
         moved = False
         while True:
             code = self._ended()
+            # The end may have come after the events were read: what led to it is told before it.
+            wait_seconds = POLL_SECONDS if code is None else 0.0
+            for event in self._kept_up(partial(self._look, wait_seconds)):
+                self._tell(event)
+                moved = True
             if code is not None:
                 self._tell_end(moved=moved)
                 return code
-            for event in self._kept_up(lambda: self._look(POLL_SECONDS)):
-                self._tell(event)
-                moved = True
 
     def _tell_start(self) -> None:
         printer = self._session.printer
