@@ -23,6 +23,7 @@ from tidegate.cli import (
     freeze,
     gate,
     ledger,
+    policy,
     rollout,
     server,
     service,
@@ -124,6 +125,7 @@ app.add_typer(approval.app, name="approval")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(gate.app, name="gate")
 app.add_typer(emergency.app, name="emergency")
+app.add_typer(policy.app, name="policy")
 app.add_typer(server.app, name="server")
 app.command("completion")(completion)
 app.command("version")(with_session(version))

@@ -31,6 +31,7 @@ from tidegate.domain.plan.model import ServiceSpec
 from tidegate.domain.rollout.alarms import Alarm, Severity, concerns
 from tidegate.errors import ForbiddenError, InvalidRequestError, RefusedError
 from tidegate.ports.store import Transaction
+from tidegate.usecases import policies
 from tidegate.usecases.commands import need_reason
 from tidegate.usecases.emergency_records import (
     EMERGENCIES,
@@ -40,6 +41,7 @@ from tidegate.usecases.emergency_records import (
 )
 from tidegate.usecases.emergency_start import shorten_for
 from tidegate.usecases.outside import Outside
+from tidegate.usecases.policies import policy_in_force
 from tidegate.usecases.record import note_fact
 from tidegate.usecases.start import Proposal, propose
 
@@ -85,7 +87,7 @@ async def declare_emergency(
     """
     why = need_reason(said.reason, "an emergency")
     incident = _incident(said.incident)
-    person = person_behind(caller, "declares an emergency")
+    person = person_behind(outside, caller, "declares an emergency")
     claimed = _claimed(said.facts)
     with outside.store.begin(read_only=True) as transaction:
         protocol = protocol_of(transaction, said.type)
@@ -155,7 +157,7 @@ def approve_emergency(
         ForbiddenError: no person stands behind *caller*, or not one who may authorise it.
         RefusedError: it is closed or expired, or this person declared it or has agreed already.
     """
-    person = person_behind(caller, "agrees to an emergency")
+    person = person_behind(outside, caller, "agrees to an emergency")
     now = outside.clock.now()
     with outside.store.begin() as transaction:
         emergency = find_emergency(transaction, emergency_id)
@@ -189,14 +191,17 @@ def approve_emergency(
     return emergency
 
 
-def person_behind(caller: Caller, does: str) -> str:
-    """Return the person behind *caller*. Raises ForbiddenError when there is none."""
-    if caller.person is None:
+def person_behind(outside: Outside, caller: Caller, does: str) -> str:
+    """Return the person behind *caller*, as the policy knows them. Raises ForbiddenError: there is none."""
+    with outside.store.begin(read_only=True) as transaction:
+        policy = policy_in_force(transaction, caller.organisation)
+    person = policies.person_behind(policy, caller)
+    if person is None:
         raise ForbiddenError(
             f"no person stands behind {caller.name}, and only a person {does}",
             hint="do it under your own name",
         )
-    return caller.person
+    return person
 
 
 def _incident(written: str) -> str:
