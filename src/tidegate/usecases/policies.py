@@ -5,11 +5,13 @@ Applying one is a command in a module of its own; here it is only read.
 """
 
 from datetime import datetime
+from typing import Final
 
-from tidegate.domain.access.model import DEFAULT_ORGANISATION, Caller
+from tidegate.domain.access.model import DEFAULT_ORGANISATION, Caller, Resource
 from tidegate.domain.approvals.duties import EDITORS_WAIT
 from tidegate.domain.policy.model import NO_POLICY, Policy, PolicyVersion
 from tidegate.ports.store import Transaction
+from tidegate.usecases.access import Access
 from tidegate.usecases.shelves import Shelf
 
 POLICIES = Shelf(
@@ -21,8 +23,11 @@ POLICIES = Shelf(
     service_of=lambda _: None,
 )
 
-VERSIONS_READ: int = 1_000
+VERSIONS_READ: Final = 1_000
 """How many of the latest versions are looked through for who edited the policy lately."""
+
+VERSIONS_LOOKED_THROUGH: Final = 10_000
+"""How many of the latest versions of all organisations are looked through for one's own."""
 
 
 def policy_in_force(transaction: Transaction, organisation: str = DEFAULT_ORGANISATION) -> Policy:
@@ -38,15 +43,41 @@ def version_in_force(transaction: Transaction, organisation: str) -> PolicyVersi
     )
 
 
+def readable_policy(transaction: Transaction, access: Access) -> PolicyVersion | None:
+    """Return the version in force as far as the caller may know: None as if there were none."""
+    organisation = access.caller.organisation
+    if not access.may_read(Resource(organisation=organisation)):
+        return None
+    return version_in_force(transaction, organisation)
+
+
+def readable_policies(
+    transaction: Transaction, access: Access, *, limit: int
+) -> tuple[PolicyVersion, ...]:
+    """Return the versions of the caller's policy that they may read, newest first, at most *limit*."""
+    organisation = access.caller.organisation
+    if not access.may_read(Resource(organisation=organisation)):
+        return ()
+    found = [
+        one
+        for one in POLICIES.latest(transaction, limit=VERSIONS_LOOKED_THROUGH)
+        if one.organisation == organisation
+    ]
+    return tuple(sorted(found, key=lambda version: -version.number)[:limit])
+
+
 def editors_lately(transaction: Transaction, organisation: str, now: datetime) -> frozenset[str]:
     """Return the persons who edited the policy of *organisation* too lately to approve by it."""
-    return frozenset(
-        version.person
+    policy = policy_in_force(transaction, organisation)
+    names = {
+        name
         for version in POLICIES.latest(transaction, limit=VERSIONS_READ)
-        if version.organisation == organisation
-        and version.person is not None
-        and now - version.at < EDITORS_WAIT
-    )
+        if version.organisation == organisation and now - version.at < EDITORS_WAIT
+        for name in (version.person, version.by)
+        if name is not None
+    }
+    # Also as whom the policy takes them now: an edit of it makes nobody somebody else.
+    return frozenset(names | {person for name in names if (person := policy.person_of(name))})
 
 
 def person_behind(policy: Policy, caller: Caller) -> str | None:

@@ -22,6 +22,7 @@ from tidegate.domain.plan.model import (
     ServiceSpec,
     Supersede,
 )
+from tidegate.domain.policy.demands import demands_of, with_demands
 from tidegate.domain.policy.model import NO_POLICY, Policy
 from tidegate.domain.quantities import (
     NO_EXPOSURE,
@@ -80,17 +81,20 @@ async def propose(
     versions: Mapping[str, str],
     *,
     emergency: str | None = None,
+    organisation: str = DEFAULT_ORGANISATION,
 ) -> Proposal:
     """
     Return what starting *versions* (component to version) of a service would do. Changes nothing.
 
     The same code serves `plan` and `start`, so the plan that was looked at is the plan that runs. Under
-    *emergency*, which must be authorised, it is the shortened one.
+    *emergency*, which must be authorised, it is the shortened one. A service that is new is of
+    *organisation*, whose policy says what must be agreed to; one that is known stays where it is.
 
     Raises:
         InvalidRequestError: a component is unknown or no component changes.
         VersionNotFoundError: a version doesn't exist.
-        RefusedError: a target is a lab and the server isn't, or only some targets serve the service.
+        RefusedError: a target is a lab and the server isn't, only some targets serve the service, or
+            plan and policy ask different groups to approve.
         WorkloadError, TrafficError: a target can't be asked what it serves.
     """
     spec = resolved.spec
@@ -117,6 +121,11 @@ async def propose(
             f"{spec.name} serves {names} already",
             hint="there is nothing to do; see what it serves with `tidegate status`",
         )
+    with outside.store.begin(read_only=True) as transaction:
+        # Before an emergency shortens the plan: what its two persons stand for is part of that.
+        home = resource_of_service(transaction, spec.name)
+        whose = organisation if home is None else home.organisation
+        plan = with_demands(policy_in_force(transaction, whose), spec, plan)
     hurried: Hurry | None = None
     if emergency is not None:
         hurried = hurry(outside, emergency, spec, change, plan, is_install=is_install)
@@ -129,7 +138,11 @@ async def propose(
         change=change,
         plan=plan,
         plan_hash=plan_hash(
-            resolved, change, shadowed=shadowed, emergency=hurried.mark if hurried else ""
+            resolved,
+            change,
+            shadowed=shadowed,
+            emergency=hurried.mark if hurried else "",
+            demands=demands_of(plan),
         ),
         baselines=baselines,
         in_force=_in_force(observed),
@@ -165,7 +178,9 @@ async def start_rollout(
     """
     if emergency is None:
         versions = _bundled(outside, resolved, versions)
-    proposal = await propose(outside, resolved, versions, emergency=emergency)
+    proposal = await propose(
+        outside, resolved, versions, emergency=emergency, organisation=organisation
+    )
     if expected_plan_hash is not None and expected_plan_hash != proposal.plan_hash:
         raise RefusedError(
             f"the plan is {proposal.plan_hash} now, not {expected_plan_hash}",
