@@ -19,6 +19,8 @@ class Means(StrEnum):
     SERVER_TOKEN = "server_token"  # noqa: S105 - the name of a means
     """The token in the server's state folder: whoever can read it may do everything, under any name."""
     API_TOKEN = "api_token"  # noqa: S105 - the name of a means
+    HOOK = "hook"
+    """A signature over the message by the secret of a hook."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

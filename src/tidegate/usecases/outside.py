@@ -14,6 +14,7 @@ from tidegate.errors import NotFoundError, RefusedError
 from tidegate.ports.clock import Clock
 from tidegate.ports.component import Assignment, ComponentDriver
 from tidegate.ports.gate import GateDriver
+from tidegate.ports.secrets import Secrets
 from tidegate.ports.signals import Audience, MetricsIntake, SignalSource
 from tidegate.ports.signer import HeadSigner
 from tidegate.ports.store import Store
@@ -32,6 +33,7 @@ class Outside:
     `audience` counts people where a proxy can tell them apart. `histories`, by the scheme of a source,
     know past traffic, for forecasts. `intake` keeps metrics that are sent here. `signer` holds the key
     of the ledger, `witnesses` keep its heads elsewhere. `gates` is by the kind of gate.
+    `secrets` are those of hooks.
     """
 
     store: Store
@@ -46,6 +48,7 @@ class Outside:
     signer: HeadSigner | None = None
     gates: Mapping[str, GateDriver] = field(default_factory=dict)
     witnesses: tuple[Witness, ...] = ()
+    secrets: Secrets | None = None
 
     def component(self, rollout: Rollout, placement: Placement) -> ComponentDriver:
         """Return the driver that moves *placement*. Raises RefusedError when it isn't there."""
