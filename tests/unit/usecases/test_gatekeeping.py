@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from tidegate.api.showing.look import look_at, show_now
+from tidegate.domain.emergency.model import Debt, DebtId, DebtState, EmergencyId
 from tidegate.domain.gates.model import GateVerdict
 from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import ReasonCode
@@ -20,7 +21,7 @@ from tidegate.usecases.gate_records import standing_evidence
 from tidegate.usecases.gatekeeping import Gatekeeper
 from tidegate.usecases.halt import halt_rollout
 from tidegate.usecases.resume import resume_rollout
-from tidegate.usecases.shelves import GATE_EVIDENCE
+from tidegate.usecases.shelves import DEBTS, GATE_EVIDENCE
 from tidegate.usecases.work import EngineWork
 
 GATED = DOCUMENT + "gates: {before_start: [digest], before_phase: [no-incident]}\n"
@@ -313,3 +314,45 @@ class _Broken:
 
     def begin(self, *, read_only=False):
         raise gatekeeping.StoreError("the store doesn't answer", hint="again")
+
+
+async def test_a_gate_that_is_owed_is_asked_after_the_rollout_is_over(world):
+    """An emergency is over when its debts are, and not when everyone has its change."""
+    rollout = await world.start(
+        "2.0.0", document=GATED.replace(", before_phase: [no-incident]", "")
+    )
+    settled = await world.run(
+        rollout.id, until=lambda now: now.waiting_on.reason is ReasonCode.APPROVAL
+    )
+    with world.store.begin() as transaction:
+        kept = transaction.rollout(settled.id)
+        owed = replace(kept.plan.gates[0], is_deferred=True)
+        over = replace(
+            kept, state=State.COMPLETED, settled=True, plan=replace(kept.plan, gates=(owed,))
+        )
+        transaction.save_rollout(over)
+        debt = Debt(
+            id=DebtId("d-1"),
+            emergency_id=EmergencyId("e-1"),
+            rollout_id=rollout.id,
+            service=rollout.service,
+            project=rollout.project,
+            gate="digest",
+            owner="alice",
+            due_at=world.clock.now() + timedelta(hours=24),
+            state=DebtState.OPEN,
+            because="put off",
+            changed_at=world.clock.now(),
+        )
+        DEBTS.put(transaction, debt)
+    world.gates["digest"].answer = RED
+    world.clock.advance(timedelta(minutes=5))
+
+    await Gatekeeper(world.outside).look()
+
+    assert _details(world, rollout.id, "digest")[-1]["verdict"] == "red"
+    with world.store.begin() as transaction:
+        DEBTS.put(transaction, replace(debt, state=DebtState.SETTLED))
+    asked = len(world.gates["digest"].questions)
+    await Gatekeeper(world.outside).look()
+    assert len(world.gates["digest"].questions) == asked
