@@ -7,7 +7,7 @@ leniency is written down by somebody, and is part of what an approval is bound t
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
@@ -203,6 +203,54 @@ class ProvenanceSettings(_Signed):
         return max(self.level if builder in self.builder else 0, self.builders.get(builder, 0))
 
 
+_RefName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$", max_length=200)]
+_RefPattern = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/*-]*$", max_length=200)]
+_CommitId = Annotated[str, Field(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")]
+
+
+class ReviewSettings(GateSettings):
+    """What is deployed was reviewed, and is on the trunk or on a release branch of its repository."""
+
+    repository: _RefName = Field(
+        description="The repository, by its name in the folder that the server has them in."
+    )
+    components: Names = Field(
+        default_factory=list,
+        description="Components that are built from it. Default: all that change.",
+    )
+    tag: Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]*\{version\}[A-Za-z0-9._/-]*$")] | None = (
+        Field(
+            default=None,
+            description="How the commit of a version is tagged, as v{version}. "
+            "Default: the version is a commit, or a statement says it.",
+        )
+    )
+    trunk: _RefName = Field(default="main", description="The trunk. Default main.")
+    release: _RefPattern = Field(
+        default="release/*", description="Branches for releases. Default release/*."
+    )
+    branching: Literal["trunk", "release-flow"] = Field(
+        default="release-flow",
+        description="Whether release branches may be deployed. Default release-flow: they may.",
+    )
+    reviews: Annotated[int, Field(ge=0, le=9)] = Field(
+        default=1, description="Other people who must have read each new commit. Default 1."
+    )
+    reviewers: Names = Field(
+        default_factory=list,
+        description="Addresses that count as reviewers, as *@example.com. Default: any.",
+    )
+    branch_age: Duration | None = Field(
+        default=timedelta(days=14),
+        description="How old work on a branch may be when it is merged. Default 14d.",
+        json_schema_extra={"default": "14d"},
+    )
+    since: _CommitId | None = Field(
+        default=None,
+        description="Where to look from when it isn't known what was deployed before.",
+    )
+
+
 VERIFYING_KINDS: Final[Mapping[str, GateKind]] = {
     "tests": GateKind(
         what="all tests that were run for the change passed (JUnit XML)",
@@ -227,6 +275,12 @@ VERIFYING_KINDS: Final[Mapping[str, GateKind]] = {
         what="each artifact was built by a trusted builder from the expected source (SLSA)",
         lasts=timedelta(hours=24),
         settings=ProvenanceSettings,
+        takes_documents=True,
+    ),
+    "review": GateKind(
+        what="new commits were reviewed, and are on the trunk or a release branch",
+        lasts=timedelta(hours=1),
+        settings=ReviewSettings,
         takes_documents=True,
     ),
 }
