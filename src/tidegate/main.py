@@ -78,6 +78,8 @@ from tidegate.usecases.work import EngineWork
 SERVER_FILE = "server.json"
 TOKEN_FILE = "token"  # noqa: S105 - the name of a file
 LEDGER_KEY_FILE = "ledger_key"
+REPOSITORIES_DIR = "repositories"
+"""Where the operator keeps the git repositories that the gate `review` looks into."""
 PROCESSES_DIR = "processes"
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost")
 STARTS_WITHIN_SECONDS = 20.0
@@ -316,7 +318,7 @@ def compose(
         witnesses=_witnesses(settings),
         identity=_identity(settings, clock, client),
         login_organisation=settings.oidc_organisation,
-        gates=every_gate(),
+        gates=every_gate(state_dir / REPOSITORIES_DIR),
     )
     return outside, runner
 

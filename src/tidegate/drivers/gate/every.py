@@ -1,5 +1,7 @@
 """Every gate that this version can ask, by its kind. One line per kind; what each asks is in its own file."""
 
+from pathlib import Path
+
 from tidegate.drivers.gate.backup import BackupGate
 from tidegate.drivers.gate.blockers import BlockersGate, NoIncidentGate
 from tidegate.drivers.gate.capacity import CapacityGate
@@ -9,6 +11,7 @@ from tidegate.drivers.gate.error_budget import ErrorBudgetGate
 from tidegate.drivers.gate.healthy import HealthyGate
 from tidegate.drivers.gate.mirror import MirrorGate
 from tidegate.drivers.gate.provenance import ProvenanceGate
+from tidegate.drivers.gate.review import ReviewGate
 from tidegate.drivers.gate.sarif import SarifGate
 from tidegate.drivers.gate.signature import SignatureGate
 from tidegate.drivers.gate.staging_passed import StagingPassedGate
@@ -16,8 +19,8 @@ from tidegate.drivers.gate.tests import JUnitGate
 from tidegate.ports.gate import GateDriver
 
 
-def every_gate() -> dict[str, GateDriver]:
-    """Return the driver of each kind of gate."""
+def every_gate(repositories: Path | None = None) -> dict[str, GateDriver]:
+    """Return the driver of each kind of gate; *repositories* is the folder of git repositories."""
     return {
         "backup": BackupGate(),
         "blockers": BlockersGate(),
@@ -29,6 +32,7 @@ def every_gate() -> dict[str, GateDriver]:
         "mirror": MirrorGate(),
         "no-incident": NoIncidentGate(),
         "provenance": ProvenanceGate(),
+        "review": ReviewGate(repositories),
         "sarif": SarifGate(),
         "signature": SignatureGate(),
         "staging-passed": StagingPassedGate(),
