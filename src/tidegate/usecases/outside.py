@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from tidegate.domain.access.model import DEFAULT_ORGANISATION
+from tidegate.domain.access.proof import IdentityMode
 from tidegate.domain.quantities import Exposure, Placement, RolloutId, ServiceName, Version
 from tidegate.domain.rollout.model import Rollout
 from tidegate.errors import NotFoundError, RefusedError
@@ -35,7 +36,8 @@ class Outside:
     `audience` counts people where a proxy can tell them apart. `histories`, by the scheme of a source,
     know past traffic, for forecasts. `intake` keeps metrics that are sent here. `signer` holds the key
     of the ledger, `witnesses` keep its heads elsewhere. `gates` is by the kind of gate. `identity`
-    vouches for people, who then belong to `login_organisation`. `secrets` are those of hooks.
+    vouches for people, who then belong to `login_organisation`; `identity_mode` is what names are worth
+    here. `secrets` are those of hooks.
     """
 
     store: Store
@@ -53,6 +55,7 @@ class Outside:
     identity: IdentityProvider | None = None
     login_organisation: str = DEFAULT_ORGANISATION
     secrets: Secrets | None = None
+    identity_mode: IdentityMode = IdentityMode.CLAIMED
 
     def component(self, rollout: Rollout, placement: Placement) -> ComponentDriver:
         """Return the driver that moves *placement*. Raises RefusedError when it isn't there."""
