@@ -14,7 +14,6 @@ from tidegate.domain.access.model import Caller, CallerKind, Grant, GrantEffect
 from tidegate.domain.access.permissions import Permission
 from tidegate.domain.access.roles import Role
 from tidegate.domain.access.sessions import Session
-from tidegate.domain.access.tokens import Identity
 from tidegate.domain.calendar.freezes import FreezeScope
 from tidegate.domain.quantities import ServiceName
 from tidegate.domain.rollout.alarms import AlarmKind, Severity
@@ -213,24 +212,6 @@ async def two_tenants(world: MemoryWorld) -> Acme:
             reason=f"{MARK} has people",
         ),
     )
-    session = Session(
-        id=f"{MARK}session",
-        digest="0" * 64,
-        identity=Identity(
-            name=ANN.name,
-            kind=CallerKind.PERSON,
-            person=ANN.name,
-            organisation="acme",
-            since=world.clock.now(),
-        ),
-        issuer=f"https://{MARK}.example",
-        groups=(),
-        authenticated_at=None,
-        began_at=world.clock.now(),
-        used_at=world.clock.now(),
-    )
-    with world.store.begin() as transaction:
-        SESSIONS.put(transaction, session)
     numbers = {one.order.number for one in orders} | {one.freeze.number for one in freezes}
     entries = {1, 2, *range(_entries(world) - 12, _entries(world) + 1)}
     return Acme(

@@ -1,6 +1,7 @@
 """`tidegate policy`: what an organisation says once for all of its services, in `tidegate-org.yaml`."""
 
 import difflib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -68,7 +69,7 @@ def validate(session: Session, file: PolicyPath = Path(FILE_NAME)) -> int:
     from tidegate.documents.policy_file import read_policy
 
     try:
-        policy = read_policy(_read(file), file=str(file))
+        policy = read_policy(_read(file), file=str(file), today=datetime.now(UTC).date())
     except InvalidDocumentError as exc:
         lines = exc.message.splitlines()
         session.printer.show(

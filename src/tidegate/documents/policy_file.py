@@ -6,12 +6,20 @@ nothing that anybody agreed to.
 """
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any, Final
 
 from pydantic import BaseModel
 
 from tidegate.documents.canonical import digest_of
 from tidegate.documents.notation import shown
+from tidegate.documents.policy_emergency import (
+    WrittenDebts,
+    WrittenHaste,
+    WrittenProtocol,
+    WrittenResponsePlan,
+    resolve_protocols,
+)
 from tidegate.documents.policy_written import (
     PolicyFile,
     WrittenApprovals,
@@ -23,6 +31,7 @@ from tidegate.documents.problems import Complaint, KeyPath, invalid_document
 from tidegate.documents.service_file import placed
 from tidegate.documents.shape import check_against
 from tidegate.documents.yaml import Value, read_yaml
+from tidegate.domain.emergency.protocol import EmergencyProtocol
 from tidegate.domain.policy.model import (
     DEFAULT_APPROVAL_LIFE,
     ApprovalRule,
@@ -40,16 +49,21 @@ _MODELS: Final[dict[tuple[str, ...], type[BaseModel]]] = {
     ("programs", "*"): WrittenProgram,
     ("approvals",): WrittenApprovals,
     ("approvals", "rules", "*"): WrittenRule,
+    ("emergency", "*"): WrittenProtocol,
+    ("emergency", "*", "bakes"): WrittenHaste,
+    ("emergency", "*", "debts"): WrittenDebts,
+    ("emergency", "*", "plan"): WrittenResponsePlan,
 }
-_BY_NAME: Final = ("people", "programs")
+_BY_NAME: Final = ("people", "programs", "emergency")
 
 
-def read_policy(text: str, *, file: str = POLICY_FILE_NAME) -> Policy:
+def read_policy(text: str, *, today: date, file: str = POLICY_FILE_NAME) -> Policy:
     """
     Return the policy that *text* describes.
 
     Args:
         text: The content of a `tidegate-org.yaml`.
+        today: The date; an emergency response plan that has expired by then is an error.
         file: Its name for messages.
 
     Raises:
@@ -58,14 +72,16 @@ def read_policy(text: str, *, file: str = POLICY_FILE_NAME) -> Policy:
     """
     document = read_yaml(text, file=file)
     written, complaints = check_against(PolicyFile, document.value, _model_at)
+    protocols: tuple[EmergencyProtocol, ...] = ()
     if written is not None:
-        complaints = [*_name_complaints(written)]
+        protocols, wrong = resolve_protocols(written.emergency or {}, today=today)
+        complaints = [*_name_complaints(written), *wrong]
     if written is None or complaints:
         raise invalid_document(file, placed(complaints, document.positions))
-    return _policy(written)
+    return _policy(written, protocols)
 
 
-def _policy(written: PolicyFile) -> Policy:
+def _policy(written: PolicyFile, protocols: tuple[EmergencyProtocol, ...]) -> Policy:
     approvals = written.approvals or WrittenApprovals()
     return Policy(
         organisation=written.organisation,
@@ -91,6 +107,7 @@ def _policy(written: PolicyFile) -> Policy:
             )
             for rule in approvals.rules
         ),
+        protocols=protocols,
     )
 
 

@@ -1,6 +1,6 @@
 """Reading tidegate-org.yaml: what it says, and what is wrong in it with its place and its fix."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -11,6 +11,8 @@ from tidegate.documents.yaml import read_yaml
 from tidegate.domain.policy.model import NO_POLICY, ApprovalRule, KnownPerson, KnownProgram
 from tidegate.domain.quantities import Environment
 from tidegate.errors import InvalidDocumentError
+
+TODAY = date(2026, 3, 2)
 
 WHOLE = """\
 version: 1
@@ -34,7 +36,7 @@ approvals:
 
 def test_everything_that_is_written_is_read() -> None:
     """Names, owners, groups, life and rules arrive as they stand; defaults are filled in."""
-    policy = read_policy(WHOLE)
+    policy = read_policy(WHOLE, today=TODAY)
 
     assert policy.organisation == "shop"
     assert policy.people == (
@@ -66,13 +68,13 @@ def test_everything_that_is_written_is_read() -> None:
 
 def test_a_digest_is_of_what_is_said() -> None:
     """Comments and order change nothing that anybody agreed to; a word does. None is no policy's digest."""
-    first = read_policy("version: 1\npeople: {alice: {}, bob: {}}\n")
-    same = read_policy("# ours\npeople:\n  bob: {}\n  alice: {}\nversion: 1\n")
-    other = read_policy("version: 1\npeople: {alice: {}, bob: {groups: [a]}}\n")
+    first = read_policy("version: 1\npeople: {alice: {}, bob: {}}\n", today=TODAY)
+    same = read_policy("# ours\npeople:\n  bob: {}\n  alice: {}\nversion: 1\n", today=TODAY)
+    other = read_policy("version: 1\npeople: {alice: {}, bob: {groups: [a]}}\n", today=TODAY)
 
     assert first.digest == same.digest
     assert first.digest != other.digest
-    assert read_policy("version: 1\n").digest != NO_POLICY.digest == ""
+    assert read_policy("version: 1\n", today=TODAY).digest != NO_POLICY.digest == ""
 
 
 @pytest.mark.parametrize(
@@ -112,7 +114,7 @@ def test_a_digest_is_of_what_is_said() -> None:
 def test_what_is_wrong_is_told_with_its_place(text: str, place: str, says: str) -> None:
     """File, line and column, what is wrong there, and how to put it right."""
     with pytest.raises(InvalidDocumentError) as refused:
-        read_policy(text, file="tidegate-org.yaml")
+        read_policy(text, file="tidegate-org.yaml", today=TODAY)
 
     assert f"tidegate-org.yaml:{place}" in refused.value.message
     assert says in refused.value.message
@@ -126,3 +128,34 @@ def test_the_published_schema_takes_what_the_reader_takes() -> None:
 
     assert list(check.iter_errors(read_yaml(WHOLE, file="x").value)) == []
     assert list(check.iter_errors({"version": 1, "pepole": {}})) != []
+
+
+EMERGENCY = """\
+version: 1
+emergency:
+  security:
+    criteria: cve.score >= 9.0
+    authorise: 2 of [incident-commander]
+    out_of_band: [sarif]
+    plan: {id: erp-7, version: "3", roles: [incident-commander], valid_until: "2026-06-30"}
+"""
+
+
+def test_protocols_of_emergencies_are_part_of_the_policy() -> None:
+    """They are read with everything else, and change its digest."""
+    policy = read_policy(EMERGENCY, today=TODAY)
+
+    (security,) = policy.protocols
+    assert (security.type, security.persons, security.authorise) == (
+        "security",
+        2,
+        ("incident-commander",),
+    )
+    assert security.out_of_band == ("sarif",)
+    assert policy.digest != read_policy("version: 1\n", today=TODAY).digest
+
+
+def test_an_expired_response_plan_is_an_error_with_its_place() -> None:
+    """S77: a protocol that belongs to a plan that is over isn't put in force."""
+    with pytest.raises(InvalidDocumentError, match=r"tidegate-org.yaml:7:"):
+        read_policy(EMERGENCY, today=date(2026, 7, 1))
