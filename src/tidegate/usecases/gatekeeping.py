@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
+from itertools import islice
 from typing import Final
 
 import structlog
@@ -26,7 +27,7 @@ from tidegate.domain.plan.model import TargetSpec
 from tidegate.domain.quantities import RolloutId
 from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import Rollout
-from tidegate.errors import NotFoundError, StoreError, TidegateError
+from tidegate.errors import NotFoundError, TidegateError
 from tidegate.ports.gate import GateAnswer, GateQuestion
 from tidegate.ports.store import Transaction
 from tidegate.telemetry import events
@@ -58,6 +59,12 @@ AT_ONCE_PER_KIND: Final = 16
 DEBTS_EVERY: Final = timedelta(seconds=30)
 """How often rollouts that are over are looked at for gates that are still owed."""
 
+LOOKED_AT_ONCE: Final = 50
+"""Rollouts that are read in one round, so that a halt of a thousand waits for few of them."""
+
+GATELESS_REMEMBERED: Final = 10_000
+"""A plan never gains gates, so those without any needn't be read again. Ids of what is over add up."""
+
 AskedKey = tuple[RolloutId, str]
 
 
@@ -86,7 +93,9 @@ class _Due:
 class _Memory:
     """What is kept between rounds."""
 
-    touched: set[RolloutId] = field(default_factory=set)
+    waiting: dict[RolloutId, None] = field(default_factory=dict)
+    """Rollouts to be looked at, the longest wait first."""
+    gateless: set[RolloutId] = field(default_factory=set)
     asked: dict[AskedKey, _Asked] = field(default_factory=dict)
     under_way: dict[AskedKey, "asyncio.Task[None]"] = field(default_factory=dict)
     turns: dict[str, asyncio.Semaphore] = field(default_factory=dict)
@@ -103,7 +112,8 @@ class Gatekeeper:
 
     def touch(self, rollout_id: RolloutId) -> None:
         """Say that a rollout may have moved: its gates are looked at in the next round."""
-        self._memory.touched.add(rollout_id)
+        if rollout_id not in self._memory.gateless:
+            self._memory.waiting.setdefault(rollout_id)
 
     async def look(self) -> None:
         """
@@ -129,20 +139,22 @@ class Gatekeeper:
             raise
 
     def _due(self, now: datetime) -> list[_Due]:
-        memory = self._memory
-        looked_at, memory.touched = memory.touched, set()
-        by_time = {key[0] for key, one in memory.asked.items() if _is_time(one, now)}
-        try:
-            with self._outside.store.begin(read_only=True) as transaction:
-                self._read_debts(transaction, now)
-                return [
-                    due
-                    for rollout_id in sorted(looked_at | by_time | self._newly_owed(now))
-                    for due in self._due_of(transaction, rollout_id, now)
-                ]
-        except StoreError:
-            memory.touched |= looked_at
-            raise
+        waiting = self._memory.waiting
+        for key, asked in self._memory.asked.items():
+            if _is_time(asked, now):
+                waiting.setdefault(key[0])
+        with self._outside.store.begin(read_only=True) as transaction:
+            self._read_debts(transaction, now)
+            looked_at = list(islice(waiting, LOOKED_AT_ONCE))
+            due = [
+                one
+                for rollout_id in looked_at
+                for one in self._due_of(transaction, rollout_id, now)
+            ]
+        # Not before: what the store couldn't tell is looked at again.
+        for rollout_id in looked_at:
+            del waiting[rollout_id]
+        return due
 
     def _read_debts(self, transaction: Transaction, now: datetime) -> None:
         last = self._memory.debts_at
@@ -150,9 +162,8 @@ class Gatekeeper:
             debts = DEBTS.open(transaction)
             self._memory.owed = frozenset(one.rollout_id for one in debts if one.rollout_id)
             self._memory.debts_at = now
-
-    def _newly_owed(self, now: datetime) -> frozenset[RolloutId]:
-        return self._memory.owed if self._memory.debts_at == now else frozenset()
+            for rollout_id in self._memory.owed:
+                self._memory.waiting.setdefault(rollout_id)
 
     def _due_of(
         self, transaction: Transaction, rollout_id: RolloutId, now: datetime
@@ -165,7 +176,8 @@ class Gatekeeper:
         if rollout is not None and _is_over(rollout) and rollout_id not in self._memory.owed:
             specs = ()
         self._forget_but(rollout_id, {spec.name for spec in specs})
-        if rollout is None:
+        if rollout is None or not rollout.plan.gates:
+            self._remember_gateless(rollout_id)
             return
         wish = ASK_AGAIN.get(transaction, str(rollout_id)) if specs else None
         digest = change_digest(rollout.change) if specs else ""
@@ -196,6 +208,11 @@ class Gatekeeper:
             if key[1] not in names:
                 del self._memory.asked[key]
 
+    def _remember_gateless(self, rollout_id: RolloutId) -> None:
+        if len(self._memory.gateless) >= GATELESS_REMEMBERED:
+            self._memory.gateless.clear()
+        self._memory.gateless.add(rollout_id)
+
     # --- asking ------------------------------------------------------------------------------
 
     async def _ask(self, due: _Due) -> None:
@@ -203,13 +220,14 @@ class Gatekeeper:
         async with turns:
             at = self._outside.clock.now()
             answer = await self._answer(due, at)
-        self._note_asked(due, answer, at)
         try:
             is_new = self._file(due, answer, at)
         except TidegateError as exc:
-            # It is asked again, and nothing counts until it is on file.
+            # Nothing counts until it is on file, so it is asked again as soon as what isn't known.
+            self._note_asked(due, _unknown("it couldn't be filed"), at)
             _log_failure(due, exc)
             return
+        self._note_asked(due, answer, at)
         if is_new:
             self._outside.wake(due.rollout.id)
 

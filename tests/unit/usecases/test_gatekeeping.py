@@ -11,9 +11,10 @@ import pytest
 from tidegate.api.showing.look import look_at, show_now
 from tidegate.domain.emergency.model import Debt, DebtId, DebtState, EmergencyId
 from tidegate.domain.gates.model import GateVerdict
+from tidegate.domain.quantities import RolloutId
 from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import ReasonCode
-from tidegate.errors import GateError
+from tidegate.errors import GateError, StoreError
 from tidegate.ports.gate import GateAnswer
 from tidegate.testing.memory_world import DOCUMENT, MemoryWorld
 from tidegate.usecases import gatekeeping
@@ -240,6 +241,44 @@ async def test_evidence_and_ledger_are_written_together_or_not_at_all(world):
     assert (await world.run(rollout.id, until=[State.BAKING])).state is State.BAKING
 
 
+async def test_an_answer_that_couldn_t_be_filed_is_asked_for_again_soon(world):
+    """A green one that only this process knew of would count for nobody, and for long."""
+    rollout = await world.start("2.0.0", document=GATED)
+    keeper = Gatekeeper(replace(world.outside, store=_DiesBeforeTheLedger(world.store)))
+    keeper.touch(rollout.id)
+    await keeper.look()
+    keeper._outside = world.outside
+    world.clock.advance(timedelta(seconds=5))
+
+    await keeper.look()
+
+    assert {one["gate"] for one in _details(world, rollout.id, "digest")} == {"digest"}
+
+
+async def test_a_thousand_rollouts_without_gates_are_read_once(world, monkeypatch):
+    """And no more than some in a round: others have to act meanwhile."""
+    monkeypatch.setattr(gatekeeping, "LOOKED_AT_ONCE", 3)
+    rollout = await world.start("2.0.0")
+    gated = await world.start("3.0.0", document=GATED)
+    store = _Counting(world.store)
+    keeper = Gatekeeper(replace(world.outside, store=store))
+    ids = [rollout.id, *(RolloutId(f"gone-{number}") for number in range(6)), gated.id]
+    rounds = []
+
+    for rollout_id in ids:
+        keeper.touch(rollout_id)
+    for _ in range(3):
+        before = len(store.read)
+        await keeper.look()
+        rounds.append(len(store.read) - before)
+    for rollout_id in ids[:-1]:
+        keeper.touch(rollout_id)
+    await keeper.look()
+
+    assert rounds == [3, 3, 2]
+    assert store.read == ids
+
+
 async def test_an_answer_for_one_rollout_doesn_t_take_away_that_of_another(world):
     """Two rollouts of one change that ask differently, as staging and production, both go on."""
     rollout = await world.start("2.0.0", document=GATED)
@@ -271,7 +310,7 @@ async def test_a_round_goes_on_after_a_store_that_failed(world):
     await work.step(rollout.id)
     broken = _Broken(world.store)
     work._gates._outside = replace(world.outside, store=broken)
-    with pytest.raises(gatekeeping.StoreError):
+    with pytest.raises(StoreError):
         await work.ask()
     work._gates._outside = world.outside
 
@@ -313,7 +352,7 @@ class _Broken:
         self._store = store
 
     def begin(self, *, read_only=False):
-        raise gatekeeping.StoreError("the store doesn't answer", hint="again")
+        raise StoreError("the store doesn't answer", hint="again")
 
 
 async def test_a_gate_that_is_owed_is_asked_after_the_rollout_is_over(world):
@@ -356,3 +395,29 @@ async def test_a_gate_that_is_owed_is_asked_after_the_rollout_is_over(world):
     asked = len(world.gates["digest"].questions)
     await Gatekeeper(world.outside).look()
     assert len(world.gates["digest"].questions) == asked
+
+
+class _Counting:
+    """A store that remembers which rollouts were read."""
+
+    def __init__(self, store):
+        self._store = store
+        self.read = []
+
+    @contextmanager
+    def begin(self, *, read_only=False):
+        with self._store.begin(read_only=read_only) as transaction:
+            yield _Noting(transaction, self.read)
+
+
+class _Noting:
+    def __init__(self, transaction, read):
+        self._transaction = transaction
+        self._read = read
+
+    def rollout(self, rollout_id):
+        self._read.append(rollout_id)
+        return self._transaction.rollout(rollout_id)
+
+    def __getattr__(self, name):
+        return getattr(self._transaction, name)
