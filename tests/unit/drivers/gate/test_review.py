@@ -376,10 +376,10 @@ async def test_a_reviewed_merge_covers_nothing_of_its_reader(repository: Reposit
 async def test_a_reviewed_merge_covers_nothing_of_its_first_parent(repository: Repository) -> None:
     """What was pushed to the trunk beside it stays unread."""
     first = repository.head()
+    pushed = repository.commit("b")
     repository.switch("feature", start="main")
     repository.commit("a", BY_BOB)
     repository.switch("main")
-    pushed = repository.commit("b")
     repository.commit("c", BY_BOB)
     repository.merge("feature", BY_BOB)
 
