@@ -25,8 +25,9 @@ from tidegate.drivers.gate.strict_json import (
 )
 from tidegate.drivers.gate.submitted import UnreadableError
 
-MAXIMUM_SIGNATURES: Final = 50
-MAXIMUM_ENVELOPES: Final = 200
+MAXIMUM_SIGNATURES: Final = 20
+MAXIMUM_ENVELOPES: Final = 100
+"""Each signature is tried with each key, so their number is what a stranger could make expensive."""
 
 _BUNDLE: Final = "application/vnd.dev.sigstore.bundle"
 

@@ -11,7 +11,7 @@ Written for git 2.39; `merge-tree --write-tree` came with 2.38.
 import asyncio
 import os
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -62,15 +62,7 @@ class Git:
             GateError: it ended with another code than those to *accept*, or said too much.
         """
         with tempfile.TemporaryDirectory(prefix="tidegate-git-") as scratch:
-            process = await asyncio.create_subprocess_exec(
-                *self._command(),
-                *arguments,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                env=self._environment(scratch),
-                cwd=scratch,
-            )
+            process = await self._started(arguments, scratch)
             try:
                 output, errors = await _talk(process, given.encode())
             finally:
@@ -85,6 +77,23 @@ class Git:
                 hint="Look at the repository that the gate names, and bring it up to date.",
             )
         return code, output.decode("utf-8", errors="replace")
+
+    async def _started(self, arguments: Sequence[str], scratch: str) -> asyncio.subprocess.Process:
+        try:
+            return await asyncio.create_subprocess_exec(
+                *self._command(),
+                *arguments,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env=self._environment(scratch),
+                cwd=scratch,
+            )
+        except OSError as exc:
+            raise GateError(
+                f"git can't be run: {exc.strerror or exc}",
+                hint="Install git 2.38 or newer where the server runs.",
+            ) from exc
 
     def _command(self) -> list[str]:
         settings = [*_SETTINGS, f"safe.directory={self._folder}", f"mailmap.blob={self._mailmap}"]

@@ -14,7 +14,8 @@ from typing import Final
 from tidegate.drivers.gate.git import Git
 from tidegate.drivers.gate.submitted import UnreadableError, quoted
 
-MAXIMUM_COMMITS: Final = 5_000
+MAXIMUM_COMMITS: Final = 2_000
+"""What was deployed before is rarely a hundred commits back; each merge looks at all of them."""
 
 _ID: Final = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+/-]{0,199}")

@@ -25,10 +25,15 @@ def unread(commits: Commits, *, reviews: int, reviewers: Sequence[str]) -> list[
         commit.id: {one for one in commit.reviewers if _counts(one, reviewers)}
         for commit in commits.values()
     }
-    for merge in commits.values():
-        if len(merge.parents) > 1 and readers[merge.id]:
-            for brought in merged_by(merge, commits):
-                readers[brought] |= readers[merge.id]
+    read_merges = [
+        (merge, frozenset(readers[merge.id]))
+        for merge in commits.values()
+        if len(merge.parents) > 1 and readers[merge.id]
+    ]
+    ancestry = Ancestry(commits)
+    for merge, people in read_merges:
+        for brought in ancestry.merged_by(merge):
+            readers[brought.id] |= people
     found = [
         commit
         for commit in commits.values()
@@ -37,20 +42,61 @@ def unread(commits: Commits, *, reviews: int, reviewers: Sequence[str]) -> list[
     return sorted(found, key=lambda commit: commit.at, reverse=True)
 
 
-def merged_by(merge: Commit, commits: Commits) -> frozenset[str]:
-    """Return those of *commits* that *merge* brought in beside its first parent."""
-    first, *others = merge.parents
-    return _ancestors(others, commits) - _ancestors([first], commits)
-
-
 def oldest_work(commits: Commits) -> tuple[timedelta, Commit] | None:
     """Return the longest time between a commit on a branch and its merge, with the merge."""
-    ages = []
-    for merge in commits.values():
-        brought = merged_by(merge, commits) if len(merge.parents) > 1 else frozenset[str]()
-        if brought:
-            ages.append((merge.at - min(commits[one].at for one in brought), merge))
+    ancestry = Ancestry(commits)
+    ages = [
+        (merge.at - min(one.at for one in brought), merge)
+        for merge in commits.values()
+        if (brought := ancestry.merged_by(merge))
+    ]
     return max(ages, key=lambda age: age[0], default=None)
+
+
+class Ancestry:
+    """
+    Which of some commits come before which.
+
+    The commits that are new in something are closed upwards: between two of them there are no others. Each
+    has a bit, and its ancestors are one number, so that a history of merges is looked at in one pass.
+    """
+
+    def __init__(self, commits: Commits) -> None:
+        self._commits = list(commits.values())
+        self._bits = {commit.id: 1 << at for at, commit in enumerate(self._commits)}
+        self._up_to: dict[str, int] = {}
+        for commit in self._commits:
+            self._fill(commit.id, commits)
+
+    def merged_by(self, merge: Commit) -> list[Commit]:
+        """Return the commits that *merge* brought in beside its first parent; none for no merge."""
+        first, *others = merge.parents or ("",)
+        brought = 0
+        for other in others:
+            brought |= self._up_to.get(other, 0)
+        brought &= ~self._up_to.get(first, 0)
+        found = []
+        while brought:
+            lowest = brought & -brought
+            found.append(self._commits[lowest.bit_length() - 1])
+            brought ^= lowest
+        return found
+
+    def _fill(self, start: str, commits: Commits) -> None:
+        """Note the ancestors of *start*, parents first; a long history mustn't exhaust the stack."""
+        waiting = [start]
+        while waiting:
+            one = waiting[-1]
+            parents = [parent for parent in commits[one].parents if parent in commits]
+            missing = [parent for parent in parents if parent not in self._up_to]
+            if missing:
+                waiting += missing
+                continue
+            waiting.pop()
+            mask = self._bits[one]
+            for parent in parents:
+                mask |= self._up_to[parent]
+            self._up_to[one] = mask
 
 
 def _counts(person: Person, patterns: Sequence[str]) -> bool:
@@ -59,19 +105,3 @@ def _counts(person: Person, patterns: Sequence[str]) -> bool:
 
 def _others(people: set[Person], commit: Commit) -> set[Person]:
     return {person for person in people if not set(person) & commit.authors}
-
-
-def _ancestors(start: Sequence[str], commits: Commits) -> frozenset[str]:
-    """
-    Return *start* and what is before it, as far as it is among *commits*.
-
-    The commits that are new in something are closed upwards: between two of them there are no others.
-    """
-    found: set[str] = set()
-    waiting = [one for one in start if one in commits]
-    while waiting:
-        one = waiting.pop()
-        if one not in found:
-            found.add(one)
-            waiting += [parent for parent in commits[one].parents if parent in commits]
-    return frozenset(found)

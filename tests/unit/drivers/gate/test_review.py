@@ -12,9 +12,10 @@ from git_repositories import Repository
 
 from tidegate.domain.gates.model import GateVerdict
 from tidegate.domain.quantities import ComponentName, Placement, ServiceName, TargetName, Version
+from tidegate.drivers.gate import history
 from tidegate.drivers.gate.history import is_ref_name, normal_address
 from tidegate.drivers.gate.review import ReviewGate
-from tidegate.errors import InvalidDocumentError
+from tidegate.errors import GateError, InvalidDocumentError
 from tidegate.ports.gate import GateAnswer, KnownFacts
 from tidegate.testing.builders import START
 
@@ -616,6 +617,38 @@ async def test_a_part_of_a_history_isnt_enough(repository: Repository, tmp_path:
 
     assert answer.verdict is UNKNOWN
     assert "only a part of its history" in answer.because
+
+
+async def test_without_git_it_cant_be_asked(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Which a later look may mend."""
+    commit = repository.head()
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(GateError, match="git can't be run"):
+        await ask(repository, commit)
+
+
+async def test_a_folder_that_is_no_repository_cant_be_asked(repository: Repository) -> None:
+    """Nor is it taken for an empty one."""
+    (repository.path.parent / "empty").mkdir()
+
+    with pytest.raises(GateError, match="isn't a git repository"):
+        await ask(repository, settings={"repository": "empty"})
+
+
+async def test_more_commits_than_can_be_looked_at_arent_known(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rather than those that fit."""
+    repository.commit("second", BY_BOB)
+    monkeypatch.setattr(history, "MAXIMUM_COMMITS", 1)
+
+    answer = await ask(repository)
+
+    assert answer.verdict is UNKNOWN
+    assert "more than 1 commits" in answer.because
 
 
 async def test_a_mirror_serves_as_well(repository: Repository) -> None:
