@@ -138,7 +138,6 @@ def resolve(file: ServiceFile, base_dir: Path) -> tuple[Resolution | None, list[
     windows = Windows(file, targets, complaints)
     drivers = {component.name: component.driver for component in components}
     plan = _plan(file, name, expanded, drivers, health, windows, is_lab=is_lab)
-    plan = replace(plan, gates=resolve_gates(file.gates, expanded, complaints))
     complaints.extend(windows.zone_complaints(plan))
     plan = replace(plan, gates=resolve_gates(file.gates, expanded, complaints))
     if complaints:
