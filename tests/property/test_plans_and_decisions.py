@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidegate.documents.records import from_json, to_json
+from tidegate.domain.calendar.seen import CalendarSeen
 from tidegate.domain.health.readings import Quality
 from tidegate.domain.quantities import FULL_WEIGHT_BPS, Exposure, Generation
 from tidegate.domain.rollout.decide import decide
@@ -125,6 +126,28 @@ def test_nothing_advances_without_proof(seen):
         assert why_not_enough(seen) == ""
     if decision.action == "complete" and "finished already" not in decision.because:
         assert why_not_enough(seen) == ""
+
+
+CLOSED = CalendarSeen(
+    closed_because="closed until Monday",
+    opens_at=START + timedelta(days=9),
+    working_day_missing="no whole working day yet",
+    working_day_by=START + timedelta(days=9),
+)
+
+
+@settings(max_examples=600, deadline=None)
+@given(observations())
+def test_a_calendar_keeps_back_a_rise_and_the_end_of_a_bake_and_nothing_else(seen):
+    """Whatever else is decided, every halt, withdrawal and way back above all, is decided all the same."""
+    open_decision = decide(seen)
+    closed_decision = decide(replace(seen, calendar=CLOSED))
+
+    if closed_decision != open_decision:
+        assert open_decision.action in ("enter_phase", "advance", "complete", "hold")
+        assert closed_decision.action == "hold"
+        assert closed_decision.waiting_on.reason in (ReasonCode.WINDOW, ReasonCode.WORKING_DAY)
+    assert closed_decision.action not in ("enter_phase", "advance")
 
 
 @settings(max_examples=600, deadline=None)

@@ -55,7 +55,18 @@ def calendar_seen(transaction: Transaction, rollout: Rollout, now: datetime) -> 
     if exception is None:
         return seen
     left = _seen(rise_closers(transaction, rollout, now, exception), now)
-    return replace(left, excepted=describe(exception)) if left.is_open else left
+    if left.is_open:
+        return replace(left, excepted=describe(exception))
+    return replace(left, opens_at=_earlier(left.opens_at, exception, seen.opens_at))
+
+
+def _earlier(
+    excepted: datetime | None, exception: CalendarException, routine: datetime | None
+) -> datetime | None:
+    """Return when it opens: by *exception* if it lasts until then, else as if there were none."""
+    if excepted is None or excepted >= exception.expires_at:
+        return routine
+    return excepted if routine is None else min(excepted, routine)
 
 
 def is_emergency(transaction: Transaction, rollout: Rollout) -> bool:
