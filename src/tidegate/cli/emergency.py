@@ -5,26 +5,30 @@ from typing import Annotated
 import typer
 
 from tidegate.api.shapes.emergencies import (
+    Drill,
     Emergencies,
     Emergency,
     EmergencyApproved,
     EmergencyDeclared,
     Report,
 )
+from tidegate.cli import exit_codes
 from tidegate.cli.commanding import Reason
+from tidegate.cli.found import need_rollout
 from tidegate.cli.notation import parse_facts
 from tidegate.cli.proposing import Changes, FileOption, ServiceName, proposed
 from tidegate.cli.session import Session, with_session
 from tidegate.cli.text.emergencies import (
     approved_lines,
     declared_lines,
+    drill_lines,
     emergency_lines,
     emergency_table,
     report_lines,
 )
 
 app = typer.Typer(
-    help="Emergencies: declare, approve, list, show, report, close.",
+    help="Emergencies: declare, approve, list, show, report, close, drill.",
     no_args_is_help=True,
 )
 
@@ -135,9 +139,33 @@ def close(session: Session, emergency: EmergencyName, reason: Reason = "") -> No
     )
 
 
+def drill(
+    session: Session,
+    type_: Annotated[
+        str, typer.Argument(metavar="TYPE", help="security, outage, data-loss, or the policy's.")
+    ] = "security",
+    service: Annotated[
+        str | None, typer.Option("--service", metavar="SERVICE", help="With which service.")
+    ] = None,
+) -> int:
+    """
+    Walk an emergency in memory: who, what goes faster, what would happen. Nothing is started.
+
+    Ends with 3 when something would be in the way of a real one.
+    """
+    body = {"service": need_rollout(service), "type": type_}
+    with session.connect() as client:
+        held = client.post("/v1/emergencies/drills", Drill, body)
+    session.printer.show(
+        held, text=lambda: drill_lines(held, times=session.times), names=[held.type]
+    )
+    return exit_codes.NEEDS_PERSON if held.problems else exit_codes.DONE
+
+
 app.command("declare")(with_session(declare))
 app.command("approve")(with_session(approve))
 app.command("list")(with_session(list_))
 app.command("show")(with_session(show))
 app.command("report")(with_session(report))
 app.command("close")(with_session(close))
+app.command("drill")(with_session(drill))

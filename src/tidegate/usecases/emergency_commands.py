@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tidegate.documents.service_file import from_canonical
+from tidegate.documents.service_file import ResolvedService, from_canonical
 from tidegate.domain.access.model import Caller, Resource
 from tidegate.domain.access.permissions import Permission
 from tidegate.domain.emergency.model import Debt, Emergency
@@ -19,6 +19,7 @@ from tidegate.usecases.emergencies import (
     declare_emergency,
 )
 from tidegate.usecases.emergency_close import close_emergency, find_debt, waive_debt
+from tidegate.usecases.emergency_drill import Drill, hold_drill
 from tidegate.usecases.emergency_records import find_emergency, resource_named
 from tidegate.usecases.outside import Outside
 from tidegate.usecases.resources import resource_of_start
@@ -121,6 +122,25 @@ class WaiveDebt(Command[Debt]):
     async def carry_out(self, outside: Outside, caller: Caller) -> Debt:
         """Record the word, and give it up when it was the last one needed."""
         return waive_debt(outside, caller, self.debt, reason=self.reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldDrill(Command[Drill]):
+    """Walk an emergency in memory, to see who and what would be in the way of a real one."""
+
+    permission: ClassVar[Permission] = Permission.EMERGENCY_DECLARE
+
+    resolved: ResolvedService
+    type: str
+
+    def touches(self, outside: Outside, caller: Caller) -> Resource:
+        """Return the targets of the service, as if it were started."""
+        return resource_of_start(outside, caller, self.resolved.spec)
+
+    async def carry_out(self, outside: Outside, caller: Caller) -> Drill:
+        """Hold it, and put that on record."""
+        resource = self.touches(outside, caller)
+        return await hold_drill(outside, caller, self.resolved.spec, self.type, resource)
 
 
 async def _start(outside: Outside, emergency: Emergency) -> Approved:

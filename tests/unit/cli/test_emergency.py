@@ -72,3 +72,17 @@ def test_what_is_unmet_is_named(cli: Cli, server: Server) -> None:
     assert "exploited is unknown" in unmet.err
     assert [no_incident.code, badly_said.code, twice.code] == [2, 2, 2]
     assert cli("emergency", "list").out == "no emergencies\n"
+
+
+def test_a_drill_shows_the_way(cli: Cli, server: Server) -> None:
+    """Exit code 0 when nothing would be in the way; the next one says when the last was."""
+    server.installed()
+
+    first = cli("emergency", "drill", "outage", "--service", "shop")
+    second = cli("emergency", "drill", "outage", "--service", "shop")
+
+    assert first.code == 0, first.err
+    assert first.out.startswith("DRILL  outage with shop (never before). Nothing was started.\n")
+    assert "nothing would be in the way" in first.out
+    assert "(last " in second.out
+    assert cli("emergency", "drill", "boredom", "--service", "shop").code == 2

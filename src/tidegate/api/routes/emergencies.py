@@ -17,6 +17,7 @@ from tidegate.api.shapes import emergencies as shapes
 from tidegate.api.showing.emergencies import (
     show_approved,
     show_declared,
+    show_drill,
     show_emergency,
     show_report,
 )
@@ -24,6 +25,7 @@ from tidegate.api.state import World
 from tidegate.domain.access.permissions import Permission
 from tidegate.errors import (
     ForbiddenError,
+    InvalidDocumentError,
     InvalidRequestError,
     NotFoundError,
     RefusedError,
@@ -33,7 +35,12 @@ from tidegate.usecases.access import access_in
 from tidegate.usecases.bus import perform
 from tidegate.usecases.emergencies import Declaration
 from tidegate.usecases.emergency_close import report_of
-from tidegate.usecases.emergency_commands import ApproveEmergency, CloseEmergency, DeclareEmergency
+from tidegate.usecases.emergency_commands import (
+    ApproveEmergency,
+    CloseEmergency,
+    DeclareEmergency,
+    HoldDrill,
+)
 from tidegate.usecases.emergency_records import (
     EMERGENCIES,
     readable_emergency,
@@ -98,6 +105,34 @@ def list_emergencies(
     return shapes.Emergencies(
         emergencies=[show_emergency(one, now=now) for one in found], as_of=now
     )
+
+
+@router.post(
+    "/drills",
+    response_model=shapes.Drill,
+    **operation(
+        Permission.EMERGENCY_DECLARE,
+        ForbiddenError,
+        InvalidDocumentError,
+        InvalidRequestError,
+        NotFoundError,
+        StoreError,
+    ),
+)
+async def hold_drill(said: shapes.HoldDrill, call: Calling) -> Response:
+    """
+    Walk an emergency in memory by the policy in force, and say what would be in the way of a real one.
+
+    Nothing is started; that it was held is on record.
+    """
+    outside = call.server.outside
+
+    async def done() -> shapes.Drill:
+        resolved = resolved_service(outside, call.caller, said.service)
+        drill = HoldDrill(resolved=resolved, type=said.type)
+        return show_drill(await perform(outside, call.caller, drill))
+
+    return await once(call, 200, done)
 
 
 @router.get("/{emergency}", **operation(Permission.READ, NotFoundError, StoreError))

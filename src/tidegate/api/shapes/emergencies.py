@@ -194,3 +194,35 @@ class Report(Shape):
     debts: list[Debt]
     timeline: list[Told] = Field(description="Oldest first.")
     is_cut: bool = Field(description="The timeline isn't whole.")
+
+
+class HoldDrill(Asked):
+    """Which service is to be drilled with, and which type of emergency."""
+
+    service: dict[str, object] | str
+    type: Annotated[str, Field(max_length=63)]
+
+
+class DrillRun(Shape):
+    """A simulated run of the shortened plan."""
+
+    ending: str = Field(description="completed, halted, held or undecided.")
+    phase: str = Field(description="In which phase it ended.")
+    took_seconds: float
+    because: str
+
+
+class Drill(Shape):
+    """What a drill showed. Nothing was started."""
+
+    service: str
+    type: str
+    at: Instant
+    by: str
+    problems: list[str] = Field(description="What would be in the way of a real one.")
+    told: list[str] = Field(description="The way to the authority, by the real rules.")
+    protocol: Protocol
+    treatment: Treatment
+    healthy: DrillRun = Field(description="A change that is as good as what it replaces.")
+    harmful: DrillRun = Field(description="One that fails two requests in a hundred more.")
+    last_at: Instant | None = Field(description="When this type was drilled before.")

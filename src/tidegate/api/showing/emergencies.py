@@ -11,6 +11,8 @@ from tidegate.domain.emergency.shorten import Shortened, Treatment
 from tidegate.usecases.emergencies import Declared
 from tidegate.usecases.emergency_close import Report, RunReport
 from tidegate.usecases.emergency_commands import Approved
+from tidegate.usecases.emergency_drill import Drill
+from tidegate.usecases.simulation.runs import Run as SimulatedRun
 
 
 def show_emergency(emergency: Emergency, *, now: datetime) -> shapes.Emergency:
@@ -167,4 +169,31 @@ def _run(run: RunReport) -> shapes.Run:
         routine_bake_seconds=run.routine.total_seconds(),
         shortened_bake_seconds=run.shortened.total_seconds(),
         changes=[*run.changes],
+    )
+
+
+def show_drill(drill: Drill) -> shapes.Drill:
+    """Return what a drill showed."""
+    record = drill.record
+    return shapes.Drill(
+        service=record.service,
+        type=record.type,
+        at=record.at,
+        by=record.by,
+        problems=[*drill.problems],
+        told=[*drill.told],
+        protocol=show_protocol(drill.protocol),
+        treatment=show_treatment(drill.shortened),
+        healthy=_drill_run(drill.healthy),
+        harmful=_drill_run(drill.harmful),
+        last_at=None if drill.last is None else drill.last.at,
+    )
+
+
+def _drill_run(run: SimulatedRun) -> shapes.DrillRun:
+    return shapes.DrillRun(
+        ending=run.ending.value,
+        phase=run.phase,
+        took_seconds=run.took.total_seconds(),
+        because=run.because,
     )

@@ -8,6 +8,8 @@ from tidegate.api import words
 from tidegate.api.shapes.emergencies import (
     Debt,
     Debts,
+    Drill,
+    DrillRun,
     Emergencies,
     Emergency,
     EmergencyApproved,
@@ -146,6 +148,29 @@ def report_lines(report: Report, *, times: TimeFormat) -> list[Text | str]:
     if report.is_cut:
         lines.append("  and more: tidegate rollout log ROLLOUT")
     return lines
+
+
+def drill_lines(drill: Drill, *, times: TimeFormat) -> list[Text | str]:
+    """Return what a drill showed, and what would be in the way of a real emergency."""
+    last = (
+        "never before"
+        if drill.last_at is None
+        else f"last {write_instant(drill.last_at, now=drill.at, form=times)}"
+    )
+    return [
+        f"DRILL  {drill.type} with {drill.service} ({last}). Nothing was started.",
+        protocol_line(drill.protocol, missing=0),
+        *(f"  {step}" for step in drill.told),
+        *treatment_lines(drill.treatment),
+        f"  a good change  {_run_words(drill.healthy)}",
+        f"  +2 pp errors   {_run_words(drill.harmful)}",
+        *([] if drill.problems else ["nothing would be in the way"]),
+        *(f"IN THE WAY  {problem}" for problem in drill.problems),
+    ]
+
+
+def _run_words(run: DrillRun) -> str:
+    return f"{run.ending} in {run.phase} after {words.duration_words(run.took_seconds)}"
 
 
 def debt_table(found: Debts, *, times: TimeFormat) -> list[Text | str]:
