@@ -329,3 +329,28 @@ async def test_lists_and_shows(client: httpx.AsyncClient, world: MemoryWorld) ->
     assert by_id["claimed"] == ["severity"]
     assert by_id["facts"]["incident.id"] == '"INC-7"'
     assert missing.status_code == 404
+
+
+async def test_a_freeze_does_not_keep_it_waiting_and_a_stop_order_does(
+    client: httpx.AsyncClient, world: MemoryWorld
+) -> None:
+    """Two people said that it can't wait; whoever stops everything means that, too."""
+    emergency = await declared(client, world)
+    await approve(client, emergency)
+    until = (world.clock.now() + timedelta(days=1)).isoformat()
+    frozen = await client.post(
+        "/v1/freezes", json={"scope": "everything", "until": until, "reason": "holidays"}
+    )
+    await client.post("/v1/stops", json={"scope": "everything", "reason": "INC-9"})
+    rollout = world.rollout((await start(client, emergency)).json()["id"])
+
+    stopped = await world.turns(rollout.id)
+    for by in ("alice", "bob"):
+        await client.post(
+            "/v1/stops/1/lift", json={"reason": "over"}, headers={"tidegate-actor": by}
+        )
+    baking = await world.run(rollout.id, until={State.BAKING})
+
+    assert frozen.status_code == 201, frozen.text
+    assert stopped.waiting_on.reason is ReasonCode.STOP_ORDER
+    assert baking.state is State.BAKING

@@ -123,7 +123,7 @@ def _bakes(plan: Plan) -> timedelta:
 
 
 def _differences(before: Plan, after: Plan) -> list[Difference]:
-    found = [_shortened("windows and freezes", "don't keep it waiting")]
+    found = [_shortened("windows, freezes, working days", "don't keep it waiting")]
     for old, new in zip(before.phases, after.phases, strict=True):
         if new.bake != old.bake:
             words = f"{format_duration(old.bake)} -> {format_duration(new.bake)}"
