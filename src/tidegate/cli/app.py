@@ -24,6 +24,7 @@ from tidegate.cli import (
     freeze,
     gate,
     ledger,
+    policy,
     rollout,
     server,
     service,
@@ -126,6 +127,7 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(gate.app, name="gate")
 app.add_typer(emergency.app, name="emergency")
 app.add_typer(debt.app, name="debt")
+app.add_typer(policy.app, name="policy")
 app.add_typer(server.app, name="server")
 app.command("completion")(completion)
 app.command("version")(with_session(version))

@@ -56,19 +56,27 @@ def digest_of(value: object) -> str:
 
 
 def plan_hash(
-    resolved: "HasDigest", change: Change, *, shadowed: Sequence[str] = (), emergency: str = ""
+    resolved: "HasDigest",
+    change: Change,
+    *,
+    shadowed: Sequence[str] = (),
+    emergency: str = "",
+    demands: Sequence[dict[str, object]] = (),
 ) -> str:
     """
     Return the digest of what a start would do: the resolved document with the versions to go to.
 
     Approvals and `start --plan` are bound to it, so it changes when anything in either does, or when
-    other signals begin in shadow (*shadowed*) or it is under an *emergency*, by its id and protocol.
+    other signals begin in shadow (*shadowed*), it is under an *emergency*, by its id and protocol, or the
+    policy demands other approvals (*demands*).
     """
     hashed: dict[str, object] = {"document": resolved.digest, "change": _versions(change)}
     if shadowed:
         hashed["shadowed"] = sorted(shadowed)
     if emergency:
         hashed["emergency"] = emergency
+    if demands:
+        hashed["demands"] = list(demands)
     return digest_of(hashed)
 
 

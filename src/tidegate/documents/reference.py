@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from tidegate.documents.incidents import incident_schema_text
-from tidegate.documents.schema import service_schema_text
+from tidegate.documents.schema import policy_schema_text, service_schema_text
 from tidegate.domain.plan.findings import Rule
 from tidegate.domain.plan.rules import GROUND_RULES, LAB_RULE, PLAN_RULES
 
@@ -39,6 +39,7 @@ def pages() -> dict[str, str]:
     return {
         "incident.schema.json": incident_schema_text(),
         "plan-rules.md": plan_rules_page(),
+        "tidegate-org.schema.json": policy_schema_text(),
         "tidegate.schema.json": service_schema_text(),
     }
 

@@ -1,5 +1,5 @@
 """
-The JSON Schema of `tidegate.yaml`, for editors, made from the models that read it.
+The JSON Schemas of `tidegate.yaml` and `tidegate-org.yaml`, for editors, made from the models that read them.
 
 A first line `# yaml-language-server: $schema=…` gives completion and marks mistakes while writing. It
 says less than the reader does: what keys demand of one another, and the rules for plans, are checked
@@ -9,6 +9,7 @@ by `tidegate validate`.
 import json
 from typing import Any
 
+from tidegate.documents.policy_written import PolicyFile
 from tidegate.documents.written import ServiceFile
 
 
@@ -21,6 +22,18 @@ def service_schema() -> dict[str, Any]:
     process = schema["$defs"]["ProcessComponent"]
     process["oneOf"] = [{"required": ["package", "run"]}, {"required": ["command"]}]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def policy_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of `tidegate-org.yaml`."""
+    schema: dict[str, Any] = _plain(PolicyFile.model_json_schema(by_alias=True))
+    schema["title"] = "tidegate-org.yaml"
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def policy_schema_text() -> str:
+    """Return the JSON Schema of `tidegate-org.yaml` as it is published."""
+    return json.dumps(policy_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def service_schema_text() -> str:

@@ -68,10 +68,10 @@ def read_service(text: str, *, file: str, base_dir: Path) -> ResolvedService:
     document = read_yaml(text, file=file)
     written, complaints = check_shape(document.value)
     if written is None:
-        raise invalid_document(file, _placed(complaints, document.positions))
+        raise invalid_document(file, placed(complaints, document.positions))
     resolution, complaints = resolve(written, base_dir.absolute())
     if resolution is None:
-        raise invalid_document(file, _placed(complaints, document.positions))
+        raise invalid_document(file, placed(complaints, document.positions))
     found = _marked(_check(resolution.spec), resolution, document)
     _refuse_errors(found, file)
     findings = tuple(replace(finding, place=place(file, mark)) for finding, mark in found)
@@ -194,7 +194,8 @@ def _at(value: Any, path: KeyPath) -> Any:
     return value if isinstance(value, dict) else {}
 
 
-def _placed(complaints: Iterable[Complaint], positions: Positions) -> list[Problem]:
+def placed(complaints: Iterable[Complaint], positions: Positions) -> list[Problem]:
+    """Return *complaints* with their places in the text."""
     return [
         Problem(
             what=complaint.what,

@@ -5,9 +5,9 @@ Rule: pydantic finds what is wrong; the words are ours. A key that isn't known g
 is; what the format names but this version can't do yet is said to be just that.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -45,6 +45,7 @@ from tidegate.documents.written import (
     Target,
     TargetSettings,
     Tolerances,
+    WrittenApproval,
     WrittenPhase,
     WrittenPlan,
 )
@@ -74,6 +75,7 @@ _MODELS: Final[Mapping[tuple[str, ...], type[BaseModel]]] = {
     ("plan", "window", "exceptions"): WrittenExceptions,
     ("plan", "phases", "*", "window"): WrittenWindow,
     ("plan", "phases", "*", "window", "holidays"): WrittenHolidays,
+    ("plan", "phases", "*", "approve"): WrittenApproval,
 }
 _COMPONENT_PARTS: Final[Mapping[str, type[BaseModel]]] = {"probe": Probe, "traffic": Traffic}
 _COMPONENTS: Final[Mapping[str, type[BaseModel]]] = {
@@ -93,20 +95,34 @@ _WANTED: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
+ModelAt = Callable[[KeyPath, dict[str, Value]], type[BaseModel] | None]
+"""Says which model reads the mapping at a path of a document, None for none."""
+
+File = TypeVar("File", bound=BaseModel)
+
+
 def check_shape(value: Value) -> tuple[ServiceFile | None, list[Complaint]]:
-    """Return the file that *value* describes, or None with everything that doesn't fit."""
+    """Return the service that *value* describes, or None with everything that doesn't fit."""
+    return check_against(ServiceFile, value, _model_at)
+
+
+def check_against(
+    model: type[File], value: Value, model_at: ModelAt
+) -> tuple[File | None, list[Complaint]]:
+    """Return the *model* that *value* describes, or None with everything that doesn't fit."""
     if not isinstance(value, dict):
         complaint = Complaint(
             path=(),
             what=f"the file must be a mapping of keys, got {shown(value)}",
-            fix="start it with `version: 1`, or write it with: tidegate init",
+            fix="start it with `version: 1`"
+            + (", or write it with: tidegate init" if model is ServiceFile else ""),
         )
         return None, [complaint]
     empty = list(_empty_places(value))
     try:
-        file = ServiceFile.model_validate(value)
+        file = model.model_validate(value)
     except ValidationError as exc:
-        complaints = [_complaint(error, value) for error in exc.errors(include_url=False)]
+        complaints = [_complaint(error, value, model_at) for error in exc.errors(include_url=False)]
     else:
         if not empty:
             return file, []
@@ -135,7 +151,7 @@ def _empty_places(value: Value, path: KeyPath = ()) -> Iterator[Complaint]:
             yield from _empty_places(member, (*path, key))
 
 
-def _complaint(error: ErrorDetails, document: dict[str, Value]) -> Complaint:
+def _complaint(error: ErrorDetails, document: dict[str, Value], model_at: ModelAt) -> Complaint:
     path = _plain_path(error["loc"])
     match error["type"]:
         case "notation":
@@ -143,9 +159,9 @@ def _complaint(error: ErrorDetails, document: dict[str, Value]) -> Complaint:
             what, fix = str(context["what"]), str(context["fix"])
             return Complaint(path=path, what=f"{path_text(path)}: {what}", fix=fix)
         case "extra_forbidden":
-            return _unknown_key(path, document)
+            return _unknown_key(path, model_at(path[:-1], document))
         case "missing":
-            return _missing_key(path, document)
+            return _missing_key(path, _description(path, model_at(path[:-1], document)))
         case "literal_error":
             return _wrong_word(path, error)
         case "union_tag_invalid" | "union_tag_not_found":
@@ -158,7 +174,7 @@ def _complaint(error: ErrorDetails, document: dict[str, Value]) -> Complaint:
                 fix=fix.replace("{value}", str(error["input"])),
             )
         case _:
-            description = _description(path, document)
+            description = _description(path, model_at(path[:-1], document))
             return Complaint(
                 path=path,
                 what=f"{path_text(path)}: {_own_words(error)}, got {shown(error['input'])}",
@@ -175,10 +191,10 @@ def _plain_path(location: tuple[str | int, ...]) -> KeyPath:
     )
 
 
-def _unknown_key(path: KeyPath, document: dict[str, Value]) -> Complaint:
+def _unknown_key(path: KeyPath, model: type[BaseModel] | None) -> Complaint:
     key = str(path[-1])
     around = path[:-1]
-    known = _known_keys(around, document)
+    known = _known_keys(model)
     if key in unsupported.KEYS.get(_pattern(around), frozenset()):
         return Complaint(
             path=path,
@@ -196,8 +212,7 @@ def _unknown_key(path: KeyPath, document: dict[str, Value]) -> Complaint:
     )
 
 
-def _missing_key(path: KeyPath, document: dict[str, Value]) -> Complaint:
-    description = _description(path, document)
+def _missing_key(path: KeyPath, description: str) -> Complaint:
     return Complaint(
         path=path[:-1],
         what=f"`{path_text(path)}` is missing",
@@ -310,15 +325,13 @@ def _model_at(path: KeyPath, document: dict[str, Value]) -> type[BaseModel] | No
     return _COMPONENTS.get(str(component.get("driver"))) if isinstance(component, dict) else None
 
 
-def _known_keys(path: KeyPath, document: dict[str, Value]) -> list[str]:
-    model = _model_at(path, document)
+def _known_keys(model: type[BaseModel] | None) -> list[str]:
     if model is None:
         return []
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
-def _description(path: KeyPath, document: dict[str, Value]) -> str:
-    model = _model_at(path[:-1], document)
+def _description(path: KeyPath, model: type[BaseModel] | None) -> str:
     if model is None or not path:
         return ""
     for name, field in model.model_fields.items():

@@ -6,21 +6,30 @@ Nothing is asked of the outside here; what only the outside knows is on a shelf 
 """
 
 from datetime import datetime
+from typing import Final
 
 from tidegate.documents.canonical import change_digest, digest_of
 from tidegate.documents.records import from_json
+from tidegate.domain.access.permissions import Permission
 from tidegate.domain.approvals.duties import ApprovalGround, why_void
 from tidegate.domain.approvals.model import Binding, VoidApproval
+from tidegate.domain.gates.model import gate_seen
 from tidegate.domain.health.evidence import Evidence
 from tidegate.domain.policy.model import Policy
 from tidegate.domain.quantities import Environment
 from tidegate.domain.rollout.decide import present_verdict
 from tidegate.domain.rollout.decisions import Observation
-from tidegate.domain.rollout.model import Rollout
+from tidegate.domain.rollout.model import Approval, Rollout
 from tidegate.domain.rollout.seen import valid_approvals
 from tidegate.ports.store import Transaction
+from tidegate.usecases.access import access_in
 from tidegate.usecases.artifacts import resolution_of
+from tidegate.usecases.gate_records import binding_of, standing_evidence
 from tidegate.usecases.policies import editors_lately, policy_in_force
+from tidegate.usecases.resources import resource_of_rollout
+
+REVIEW: Final = "review"
+"""The kind of gate that a policy may let stand for a second person."""
 
 
 def void_approvals(
@@ -34,8 +43,25 @@ def void_approvals(
     return tuple(
         VoidApproval(by=one.by, at=one.at, because=because)
         for one in agreed
-        if (because := why_void(ground, one))
+        if (because := why_not_counting(transaction, rollout, ground, one, now))
     )
+
+
+def why_not_counting(
+    transaction: Transaction,
+    rollout: Rollout,
+    ground: ApprovalGround,
+    approval: Approval,
+    now: datetime,
+) -> str:
+    """Return why *approval*, a yes, doesn't count at *now*, as far as it hasn't expired; "" when it does."""
+    approver = approval.approver
+    if approver is not None and not approver.is_root:
+        access = access_in(transaction, approver, now)
+        ruling = access.ruling(Permission.APPROVE, resource_of_rollout(rollout))
+        if not ruling.is_allowed:
+            return f"{approval.by} may not approve it any more: {ruling.because}"
+    return why_void(ground, approval)
 
 
 def ground_of(
@@ -68,18 +94,33 @@ def ground_of(
     )
 
 
+def is_reviewed(transaction: Transaction, rollout: Rollout, now: datetime) -> bool:
+    """Return whether a gate of kind review is green about this very change of *rollout* at *now*."""
+    return any(
+        gate_seen(
+            spec,
+            standing_evidence(transaction, rollout, spec),
+            now,
+            bound_to=binding_of(rollout, spec),
+        ).is_green
+        for spec in rollout.plan.gates
+        if spec.kind == REVIEW and not spec.is_deferred
+    )
+
+
 def _authors(policy: Policy, rollout: Rollout) -> tuple[frozenset[str], tuple[str, ...]]:
     """Return the persons behind *rollout*, and the names among its authors that nobody is behind."""
     persons: set[str] = set()
     strangers: list[str] = []
     for name, person in ((rollout.created_by, rollout.created_by_person), *rollout.joined):
         # Whoever the policy says is behind the name counts as well as whoever the name's token says.
-        behind = {policy.person_of(name), person and (policy.person_of(person) or person)} - {None}
+        behind = {policy.person_of(name), person, policy.person_of(person or name)} - {None}
         persons |= {one for one in behind if one}
         if not behind:
             strangers.append(name)
     if rollout.resumed_by_person is not None:
-        persons.add(policy.person_of(rollout.resumed_by_person) or rollout.resumed_by_person)
+        resumed_by = rollout.resumed_by_person
+        persons |= {resumed_by, policy.person_of(resumed_by) or resumed_by}
     return frozenset(persons), tuple(strangers)
 
 

@@ -16,7 +16,6 @@ from tidegate.domain.approvals.duties import (
     who_could,
     why_artifact_moved,
     why_not_eligible,
-    why_void,
 )
 from tidegate.domain.quantities import RolloutId
 from tidegate.domain.rollout.machine import State
@@ -24,7 +23,7 @@ from tidegate.domain.rollout.model import Approval, Rollout
 from tidegate.domain.rollout.seen import valid_approvals
 from tidegate.errors import ForbiddenError, RefusedError
 from tidegate.ports.store import Transaction
-from tidegate.usecases.approvals import ground_of
+from tidegate.usecases.approvals import ground_of, why_not_counting
 from tidegate.usecases.artifacts import look_up
 from tidegate.usecases.commands import At, change_rollout, need_reason
 from tidegate.usecases.outside import Outside
@@ -86,7 +85,8 @@ def approve_rollout(
                 hint="start what it is now as a rollout of its own, or put the artifact back",
             )
         standing = _word_of(before, phase_index, person or caller.name)
-        if standing is not None and standing.is_yes and _counts(ground, standing, now):
+        counts = standing is not None and _counts(transaction, before, ground, standing, now)
+        if standing is not None and counts:
             raise RefusedError(
                 f"{standing.by} has approved {phase.name} already", hint="another person has to"
             )
@@ -256,10 +256,18 @@ def _word_of(rollout: Rollout, phase_index: int, person: str) -> Approval | None
     return next((one for one in words if (one.person or one.by) == person), None)
 
 
-def _counts(ground: ApprovalGround, approval: Approval, now: datetime) -> bool:
+def _counts(
+    transaction: Transaction,
+    rollout: Rollout,
+    ground: ApprovalGround,
+    approval: Approval,
+    now: datetime,
+) -> bool:
     """Return whether *approval* counts, or would once what can't be known now is known."""
-    is_over = approval.expires_at is not None and now >= approval.expires_at
-    return not is_over and not why_void(replace(ground, unknown=""), approval)
+    if not approval.is_yes or (approval.expires_at is not None and now >= approval.expires_at):
+        return False
+    known = replace(ground, unknown="")
+    return not why_not_counting(transaction, rollout, known, approval, now)
 
 
 def _word(
@@ -278,10 +286,12 @@ def _word(
         plan_hash=rollout.plan_hash,
         comment=comment,
         person=person,
+        # Who they are, not what this one token or login was good for.
+        approver=replace(caller, granted=None, authenticated_at=None),
     )
 
 
 def _caller(actor: str | Caller) -> Caller:
     if isinstance(actor, Caller):
         return actor
-    return Caller(name=actor, kind=CallerKind.PERSON, person=actor)
+    return Caller(name=actor, kind=CallerKind.PERSON, person=actor, is_root=True)

@@ -14,14 +14,13 @@ from tidegate.domain.approvals.duties import (
     ApprovalGround,
     why_artifact_moved,
     why_not_eligible,
-    why_void,
 )
 from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import Approval, Rollout
 from tidegate.domain.rollout.seen import valid_approvals
 from tidegate.ports.store import Transaction
 from tidegate.usecases.access import access_in
-from tidegate.usecases.approvals import ground_of
+from tidegate.usecases.approvals import ground_of, is_reviewed, why_not_counting
 from tidegate.usecases.approve import approved_phase, check_eligible
 from tidegate.usecases.policies import person_behind, policy_in_force
 from tidegate.usecases.reading import sees_rollout
@@ -80,7 +79,7 @@ def awaited_approvals(
     access = access_in(transaction, caller, now)
     found = [
         awaited(transaction, rollout, phase_index, caller, now)
-        for rollout, phase_index in _in_question(transaction)
+        for rollout, phase_index in _in_question(transaction, now)
         if sees_rollout(access, rollout)
     ]
     found.sort(key=lambda one: (not one.is_due, one.deadline or _NEVER, one.rollout.state_since))
@@ -101,7 +100,7 @@ def awaited(
         # It is looked up again before it matters.
         ground = replace(ground, unknown="")
     words = tuple(
-        Word(approval=one, void_because=_void_because(ground, one, now))
+        Word(approval=one, void_because=_void_because(transaction, rollout, ground, one, now))
         for one in valid_approvals(rollout, phase_index)
     )
     person = person_behind(policy_in_force(transaction, rollout.organisation), caller)
@@ -127,22 +126,30 @@ def awaited(
     )
 
 
-def _in_question(transaction: Transaction) -> Iterator[tuple[Rollout, int]]:
+def _in_question(transaction: Transaction, now: datetime) -> Iterator[tuple[Rollout, int]]:
     for rollout_id in transaction.unfinished():
         rollout = transaction.rollout(rollout_id)
         phase_index = approved_phase(rollout)
         if phase_index is None or rollout.is_return:
             continue
-        if rollout.plan.phases[phase_index].approvals > 0:
+        phase = rollout.plan.phases[phase_index]
+        waived = phase.unless_reviewed and is_reviewed(transaction, rollout, now)
+        if phase.approvals > 0 and not waived:
             yield rollout, phase_index
 
 
-def _void_because(ground: ApprovalGround, approval: Approval, now: datetime) -> str:
+def _void_because(
+    transaction: Transaction,
+    rollout: Rollout,
+    ground: ApprovalGround,
+    approval: Approval,
+    now: datetime,
+) -> str:
     if not approval.is_yes:
         return ""
     if approval.expires_at is not None and now >= approval.expires_at:
         return "it has expired"
-    return why_void(ground, approval)
+    return why_not_counting(transaction, rollout, ground, approval, now)
 
 
 def _may(ground: ApprovalGround) -> tuple[str, ...] | None:

@@ -19,7 +19,7 @@ from tidegate.domain.rollout.model import Rollout
 from tidegate.domain.stops.model import Queued, StopOrder
 from tidegate.errors import StateMovedError
 from tidegate.ports.store import Transaction
-from tidegate.usecases.approvals import void_approvals
+from tidegate.usecases.approvals import is_reviewed, void_approvals
 from tidegate.usecases.calendar import calendar_seen
 from tidegate.usecases.debts import blocking_debts
 from tidegate.usecases.gates import gates_seen
@@ -37,6 +37,7 @@ class Governance:
     void_approvals: tuple[VoidApproval, ...]
     debts: tuple[Debt, ...]
     queued: Queued | None
+    is_reviewed: bool
 
 
 def governance_of(transaction: Transaction, rollout: Rollout, now: datetime) -> Governance:
@@ -51,6 +52,7 @@ def governance_of(transaction: Transaction, rollout: Rollout, now: datetime) -> 
         void_approvals=void_approvals(transaction, rollout, now) if waits else (),
         debts=blocking_debts(transaction, rollout, now) if waits else (),
         queued=queued_behind(transaction, rollout, now) if rollout.state is State.PLANNED else None,
+        is_reviewed=waits and is_reviewed(transaction, rollout, now),
     )
 
 
@@ -63,8 +65,14 @@ def still_allowed(transaction: Transaction, seen: Observation) -> None:
     """
     rollout = seen.rollout
     now_said = governance_of(transaction, rollout, seen.now)
-    before = (seen.stop_orders, seen.void_approvals, seen.debts, seen.gates)
-    after = (now_said.stop_orders, now_said.void_approvals, now_said.debts, now_said.gates)
+    before = (seen.stop_orders, seen.void_approvals, seen.debts, seen.gates, seen.is_reviewed)
+    after = (
+        now_said.stop_orders,
+        now_said.void_approvals,
+        now_said.debts,
+        now_said.gates,
+        now_said.is_reviewed,
+    )
     # Only whether it is open: the words and the end of what closes it may change meanwhile.
     was_open, is_open = seen.calendar.is_open, now_said.calendar.is_open
     if before != after or was_open != is_open:

@@ -5,6 +5,7 @@ Applying one is a command in a module of its own; here it is only read.
 """
 
 from datetime import datetime
+from typing import Final
 
 from tidegate.domain.access.model import DEFAULT_ORGANISATION, Caller
 from tidegate.domain.approvals.duties import EDITORS_WAIT
@@ -21,7 +22,7 @@ POLICIES = Shelf(
     service_of=lambda _: None,
 )
 
-VERSIONS_READ: int = 1_000
+VERSIONS_READ: Final = 1_000
 """How many of the latest versions are looked through for who edited the policy lately."""
 
 
@@ -40,13 +41,16 @@ def version_in_force(transaction: Transaction, organisation: str) -> PolicyVersi
 
 def editors_lately(transaction: Transaction, organisation: str, now: datetime) -> frozenset[str]:
     """Return the persons who edited the policy of *organisation* too lately to approve by it."""
-    return frozenset(
-        version.person
+    policy = policy_in_force(transaction, organisation)
+    names = {
+        name
         for version in POLICIES.latest(transaction, limit=VERSIONS_READ)
-        if version.organisation == organisation
-        and version.person is not None
-        and now - version.at < EDITORS_WAIT
-    )
+        if version.organisation == organisation and now - version.at < EDITORS_WAIT
+        for name in (version.person, version.by)
+        if name is not None
+    }
+    # Also as whom the policy takes them now: an edit of it makes nobody somebody else.
+    return frozenset(names | {person for name in names if (person := policy.person_of(name))})
 
 
 def person_behind(policy: Policy, caller: Caller) -> str | None:

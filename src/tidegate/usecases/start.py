@@ -22,6 +22,7 @@ from tidegate.domain.plan.model import (
     ServiceSpec,
     Supersede,
 )
+from tidegate.domain.policy.demands import demands_of, with_demands
 from tidegate.domain.policy.model import NO_POLICY, Policy
 from tidegate.domain.quantities import (
     NO_EXPOSURE,
@@ -90,7 +91,8 @@ async def propose(
     Raises:
         InvalidRequestError: a component is unknown or no component changes.
         VersionNotFoundError: a version doesn't exist.
-        RefusedError: a target is a lab and the server isn't, or only some targets serve the service.
+        RefusedError: a target is a lab and the server isn't, only some targets serve the service, or
+            plan and policy ask different groups to approve.
         WorkloadError, TrafficError: a target can't be asked what it serves.
     """
     spec = resolved.spec
@@ -117,6 +119,9 @@ async def propose(
             f"{spec.name} serves {names} already",
             hint="there is nothing to do; see what it serves with `tidegate status`",
         )
+    with outside.store.begin(read_only=True) as transaction:
+        # Before an emergency shortens the plan: what its two persons stand for is part of that.
+        plan = with_demands(policy_in_force(transaction), spec, plan)
     hurried: Hurry | None = None
     if emergency is not None:
         hurried = hurry(outside, emergency, spec, change, plan, is_install=is_install)
@@ -129,7 +134,11 @@ async def propose(
         change=change,
         plan=plan,
         plan_hash=plan_hash(
-            resolved, change, shadowed=shadowed, emergency=hurried.mark if hurried else ""
+            resolved,
+            change,
+            shadowed=shadowed,
+            emergency=hurried.mark if hurried else "",
+            demands=demands_of(plan),
         ),
         baselines=baselines,
         in_force=_in_force(observed),

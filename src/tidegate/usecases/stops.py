@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Final
 
 from tidegate.domain.access.model import Caller
+from tidegate.domain.policy.model import Policy
 from tidegate.domain.quantities import Placement, RolloutId, ServiceName
 from tidegate.domain.rollout.model import Rollout
 from tidegate.domain.stops.model import Lift, StopOrder, StopScope, covers, describe
@@ -20,6 +21,7 @@ from tidegate.errors import InvalidRequestError, NotFoundError, RefusedError
 from tidegate.ports.store import Transaction
 from tidegate.usecases.commands import need_reason
 from tidegate.usecases.outside import Outside, unknown_service
+from tidegate.usecases.policies import person_behind, policy_in_force
 from tidegate.usecases.record import note_fact
 from tidegate.usecases.shelves import STOP_ORDERS
 
@@ -153,8 +155,9 @@ async def lift_stop_order(outside: Outside, caller: Caller, number: int, *, reas
         order = find_stop_order(transaction, number)
         if not order.is_in_force:
             return Lifted(order=order, released=())
-        lift = Lift(by=caller.name, person=_person(caller), at=now, reason=why)
-        if any(one.person == lift.person for one in order.lifts):
+        policy = policy_in_force(transaction, caller.organisation)
+        lift = Lift(by=caller.name, person=_person(policy, caller), at=now, reason=why)
+        if any((policy.person_of(one.person) or one.person) == lift.person for one in order.lifts):
             raise RefusedError(
                 f"{lift.person} said already that stop order {number} may end; it takes"
                 f" {order.lifts_needed} persons",
@@ -207,13 +210,14 @@ def _check_name(scope: StopScope, name: str) -> None:
         )
 
 
-def _person(caller: Caller) -> str:
-    if caller.person is None:
+def _person(policy: Policy, caller: Caller) -> str:
+    person = person_behind(policy, caller)
+    if person is None:
         raise RefusedError(
             f"no person stands behind {caller.name}, and only persons lift a stop order",
             hint="lift it under your own name",
         )
-    return caller.person
+    return person
 
 
 def _next_number(transaction: Transaction) -> int:

@@ -166,6 +166,17 @@ async def test_another_person_lets_the_phase_begin() -> None:
     assert (given.binding.verdict, given.binding.policy) == ("pass", "sha256:team")
 
 
+async def test_what_a_program_says_its_owner_has_said() -> None:
+    """A bot that approves somebody else's change counts as the person who owns it, and only once."""
+    world, rollout, _ = await waiting(document=TWO_PERSONS, starter=person("bob"), policy=TEAM)
+
+    approved = await approve(world, rollout, program("ci-shop"))
+    with pytest.raises(RefusedError, match="has approved half already"):
+        await approve(world, rollout, person("alice"))
+
+    assert [(one.by, one.person) for one in approved.approvals] == [("ci-shop", "alice")]
+
+
 async def test_two_names_of_one_person_are_one_approval() -> None:
     """A quorum of two is two persons, not an account and its second."""
     two_of_carol = replace(

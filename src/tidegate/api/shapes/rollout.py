@@ -119,6 +119,12 @@ class Phase(Shape):
     baked_seconds: float | None
     approvals: int
     approvers: str
+    unless_reviewed: bool = Field(
+        default=False, description="A green gate of kind review stands for the approvals."
+    )
+    demanded_by: str = Field(
+        default="", description="The rule of the policy that demands them; empty: the plan."
+    )
 
 
 class PhasePosition(Shape):

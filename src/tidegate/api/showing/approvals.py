@@ -22,7 +22,9 @@ def show_awaited(awaited: Awaited) -> shapes.Awaited:
         at=At(phase=rollout.phase_index + 1, revision=rollout.revision),
         is_due=awaited.is_due,
         since=rollout.state_since,
-        why=f"the plan asks for {phase.approvals} of {phase.approvers} before {phase.name}",
+        why=f"the policy: {phase.demanded_by}"
+        if phase.demanded_by
+        else f"the plan asks for {phase.approvals} of {phase.approvers} before {phase.name}",
         needed=phase.approvals,
         counting=awaited.counting,
         approvers=phase.approvers,

@@ -114,6 +114,7 @@ async def show_now(outside: Outside, look: Look) -> shapes.Rollout:
                 void_approvals=said.void_approvals,
                 debts=said.debts,
                 queued=said.queued,
+                is_reviewed=said.is_reviewed,
             )
         ),
     )

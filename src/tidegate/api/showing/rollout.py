@@ -158,6 +158,8 @@ def show_phase(
         baked_seconds=baked_seconds,
         approvals=phase.approvals,
         approvers=phase.approvers,
+        unless_reviewed=phase.unless_reviewed,
+        demanded_by=phase.demanded_by,
     )
 
 

@@ -80,7 +80,7 @@ def _rows(plan: Plan, *, wide: bool) -> list[list[Cell]]:
             words.duration_words(phase.bake_seconds),
             _rules_out(foreseen),
             _from_to(plan, foreseen),
-            f"{phase.approvals} of {phase.approvers}" if phase.approvals else "-",
+            _approve(phase),
             "-" if plan.is_install else _way_back(plan),
         ]
         if wide:
@@ -91,6 +91,13 @@ def _rows(plan: Plan, *, wide: bool) -> list[list[Cell]]:
             ]
         rows.append(row)
     return rows
+
+
+def _approve(phase: Phase) -> str:
+    if not phase.approvals:
+        return "-"
+    unless = " unless reviewed" if phase.unless_reviewed else ""
+    return f"{phase.approvals} of {phase.approvers}{unless}"
 
 
 def _gates(plan: Plan) -> list[Text | str]:

@@ -227,10 +227,11 @@ class Phase:
 
     `bake` is the least time that good data must have been watched; data that stays undecided until
     `bake_max` is inconclusive. `approvals` counts the people who must agree before the phase starts, each
-    at most `approval_life` before it does; None: as long as the policy says. `signals` holds the
-    tolerances in force in this phase. It begins only while its `window` is open at every target that it
-    moves; None is always. With a `working_day`, the hours of one, its bake must have had a whole one at
-    each of them.
+    at most `approval_life` before it does; None: as long as the policy says. `demanded_by` is the rule of
+    the policy that demands them, and with `unless_reviewed` a green review stands for them. `signals`
+    holds the tolerances in force in this phase. It begins only while its `window` is open at every target
+    that it moves; None is always. With a `working_day`, the hours of one, its bake must have had a whole
+    one at each of them.
     """
 
     name: str
@@ -247,6 +248,8 @@ class Phase:
     approval_life: timedelta | None = None
     window: Window | None = None
     working_day: Window | None = None
+    unless_reviewed: bool = False
+    demanded_by: str = ""
 
     @property
     def has_concurrent_baseline(self) -> bool:
@@ -341,7 +344,7 @@ class ComponentSpec:
     """
     One component of a service. `settings` is the driver's business, as canonical JSON text.
 
-    `kind` is for people and reports; no decision may depend on it.
+    `kind` is for people, reports and what a policy demands of a plan; no decision may depend on it.
     """
 
     name: ComponentName

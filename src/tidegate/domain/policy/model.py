@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from tidegate.domain.emergency.protocol import EmergencyProtocol
+from tidegate.domain.quantities import Environment
 
 DEFAULT_APPROVAL_LIFE: Final = timedelta(hours=24)
 """How long an approval holds where nobody says otherwise (OWASP ASVS 5.0, 2.3.5 asks for an end)."""
@@ -37,6 +38,30 @@ class KnownProgram:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRule:
+    """
+    An approval that is demanded of every plan that touches what it names.
+
+    It is about phases that move a target of one of `environments`, of services of one of `tiers` and
+    components of one of `kinds`; empty means any. It is demanded before the first of them, or before
+    `every_phase`. With `unless_reviewed` a green review gate stands for it.
+    """
+
+    environments: tuple[Environment, ...]
+    count: int
+    group: str
+    tiers: tuple[int, ...] = ()
+    kinds: tuple[str, ...] = ()
+    every_phase: bool = False
+    unless_reviewed: bool = False
+
+    def __str__(self) -> str:
+        where = " and ".join(self.environments) or "everything"
+        unless = " unless reviewed" if self.unless_reviewed else ""
+        return f"{where} needs {self.count} of {self.group}{unless}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """
     What is in force for an organisation. `digest` is that of the file it was written in, "" for none.
@@ -51,6 +76,7 @@ class Policy:
     programs: tuple[KnownProgram, ...] = ()
     approval_life: timedelta = DEFAULT_APPROVAL_LIFE
     protocols: tuple[EmergencyProtocol, ...] = ()
+    approval_rules: tuple[ApprovalRule, ...] = ()
 
     def person_of(self, name: str) -> str | None:
         """Return the person behind *name*: a person, one of their accounts, or a program they own."""

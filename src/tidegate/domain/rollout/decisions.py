@@ -58,7 +58,7 @@ class Observation:
     something, known only while this one waits to raise its own exposure. `stop_orders` are those in force
     that cover a placement of it. `gates` are those of the phase that is waited for, and all deferred
     ones. `void_approvals` don't count now. `debts` are overdue and block it. `queued` says who is before
-    it in the queue.
+    it in the queue. `is_reviewed` is whether a gate of kind review is green.
     """
 
     now: datetime
@@ -73,6 +73,7 @@ class Observation:
     void_approvals: tuple[VoidApproval, ...] = ()
     debts: tuple[Debt, ...] = ()
     queued: Queued | None = None
+    is_reviewed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from tidegate.domain.access.model import DEFAULT_ORGANISATION, DEFAULT_PROJECT
+from tidegate.domain.access.model import DEFAULT_ORGANISATION, DEFAULT_PROJECT, Caller
 from tidegate.domain.approvals.model import Binding
 from tidegate.domain.emergency.model import EmergencyId
 from tidegate.domain.plan.model import Change, ComponentSpec, Phase, Plan, TargetSpec
@@ -105,7 +105,7 @@ class Approval:
 
     `is_yes` False is a rejection: the phase doesn't begin as long as it stands. `person` is who is
     counted, None where names are only claimed. `binding` holds the hashes of all else that it was a
-    yes to, and after `expires_at` it is none.
+    yes to, and after `expires_at` it is none. `approver` is who said it, to ask again whether they may.
     """
 
     by: str
@@ -117,6 +117,7 @@ class Approval:
     person: str | None = None
     is_yes: bool = True
     binding: Binding | None = None
+    approver: Caller | None = None
     expires_at: datetime | None = None
 
 

@@ -107,12 +107,14 @@ def _approval(seen: Observation) -> Hold | None:
         said = "; ".join(f"{one.by}: {one.comment or 'no comment'}" for one in rejected)
         because = f"{rollout.phase.name} was rejected by {said}"
         return hold("approval", because, ReasonCode.APPROVAL, who=WhoCanAct.APPROVER)
+    if rollout.phase.unless_reviewed and seen.is_reviewed:
+        return None
     missing = rollout.phase.approvals - len(counting_approvals(seen))
     if missing <= 0:
         return None
     because = (
         f"{rollout.phase.name} needs {missing} more approval{'s' if missing > 1 else ''}"
-        f" ({rollout.phase.approvers})"
+        f" ({rollout.phase.approvers}{', or a green review' if rollout.phase.unless_reviewed else ''})"
     )
     lapsed = _lapsed(seen, rollout)
     if lapsed:
