@@ -29,6 +29,7 @@ from tidegate.usecases.emergencies import Declaration
 from tidegate.usecases.emergency_commands import DeclareEmergency
 from tidegate.usecases.freeze_commands import AddFreeze
 from tidegate.usecases.gate_commands import SubmitEvidence
+from tidegate.usecases.policy_commands import ApplyPolicy
 from tidegate.usecases.rollout_commands import StartRollout
 from tidegate.usecases.stop_commands import GiveStopOrder
 from tidegate.usecases.token_commands import IssueToken
@@ -186,6 +187,15 @@ async def two_tenants(world: MemoryWorld) -> Acme:
             change={"code": "1.1.0"},
             name=f"{MARK}.xml",
             content=b"<testsuite/>",
+        ),
+    )
+    await perform(
+        outside,
+        ANN,
+        ApplyPolicy(
+            text=f"version: 1\norganisation: acme\npeople: {{{MARK}-kim: {{}}}}\n",
+            at="",
+            reason=f"{MARK} has people",
         ),
     )
     numbers = {one.order.number for one in orders} | {one.freeze.number for one in freezes}

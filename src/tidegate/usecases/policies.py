@@ -7,10 +7,11 @@ Applying one is a command in a module of its own; here it is only read.
 from datetime import datetime
 from typing import Final
 
-from tidegate.domain.access.model import DEFAULT_ORGANISATION, Caller
+from tidegate.domain.access.model import DEFAULT_ORGANISATION, Caller, Resource
 from tidegate.domain.approvals.duties import EDITORS_WAIT
 from tidegate.domain.policy.model import NO_POLICY, Policy, PolicyVersion
 from tidegate.ports.store import Transaction
+from tidegate.usecases.access import Access
 from tidegate.usecases.shelves import Shelf
 
 POLICIES = Shelf(
@@ -25,6 +26,9 @@ POLICIES = Shelf(
 VERSIONS_READ: Final = 1_000
 """How many of the latest versions are looked through for who edited the policy lately."""
 
+VERSIONS_LOOKED_THROUGH: Final = 10_000
+"""How many of the latest versions of all organisations are looked through for one's own."""
+
 
 def policy_in_force(transaction: Transaction, organisation: str = DEFAULT_ORGANISATION) -> Policy:
     """Return the policy of *organisation*, `NO_POLICY` when it has none."""
@@ -37,6 +41,29 @@ def version_in_force(transaction: Transaction, organisation: str) -> PolicyVersi
     return next(
         (one for one in POLICIES.open(transaction) if one.organisation == organisation), None
     )
+
+
+def readable_policy(transaction: Transaction, access: Access) -> PolicyVersion | None:
+    """Return the version in force as far as the caller may know: None as if there were none."""
+    organisation = access.caller.organisation
+    if not access.may_read(Resource(organisation=organisation)):
+        return None
+    return version_in_force(transaction, organisation)
+
+
+def readable_policies(
+    transaction: Transaction, access: Access, *, limit: int
+) -> tuple[PolicyVersion, ...]:
+    """Return the versions of the caller's policy that they may read, newest first, at most *limit*."""
+    organisation = access.caller.organisation
+    if not access.may_read(Resource(organisation=organisation)):
+        return ()
+    found = [
+        one
+        for one in POLICIES.latest(transaction, limit=VERSIONS_LOOKED_THROUGH)
+        if one.organisation == organisation
+    ]
+    return tuple(sorted(found, key=lambda version: -version.number)[:limit])
 
 
 def editors_lately(transaction: Transaction, organisation: str, now: datetime) -> frozenset[str]:

@@ -6,15 +6,14 @@ Optimistic: an editor says which version they changed, so that two of them can't
 
 import difflib
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from tidegate.documents.canonical import digest_of_bytes
 from tidegate.documents.policy_file import read_policy
 from tidegate.domain.access.model import Caller, Resource
 from tidegate.domain.access.permissions import Permission
 from tidegate.domain.policy.model import NO_POLICY, Policy, PolicyVersion
-from tidegate.errors import ForbiddenError, InvalidRequestError, StateMovedError
+from tidegate.errors import ForbiddenError, StateMovedError
 from tidegate.ports.store import Transaction
 from tidegate.usecases.bus import Command
 from tidegate.usecases.commands import need_reason
@@ -22,8 +21,6 @@ from tidegate.usecases.outside import Outside
 from tidegate.usecases.policies import POLICIES, person_behind, version_in_force
 from tidegate.usecases.record import note_fact
 from tidegate.usecases.resources import resource_of_organisation
-
-VERSIONS_LOOKED_THROUGH: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +57,14 @@ def apply_policy(
 
     Raises:
         InvalidDocumentError: *text* can't be used.
-        InvalidRequestError: no reason was given, or it is the policy of another organisation.
-        ForbiddenError: no person stands behind *caller*.
+        InvalidRequestError: no reason was given.
+        ForbiddenError: it is the policy of another organisation, or no person stands behind *caller*.
         StateMovedError: another policy is in force than *at*.
     """
     why = need_reason(reason, "editing the policy")
     policy = read_policy(text)
     if policy.organisation != caller.organisation:
-        raise InvalidRequestError(
+        raise ForbiddenError(
             f"this is the policy of {policy.organisation!r}, and yours is {caller.organisation!r}",
             hint=f"write `organisation: {caller.organisation}`",
         )
@@ -141,19 +138,3 @@ def policy_diff(before: PolicyVersion | None, after: PolicyVersion) -> str:
             tofile=f"version {after.number}",
         )
     )
-
-
-def policy_history(
-    transaction: Transaction, organisation: str, *, limit: int
-) -> tuple[PolicyVersion, ...]:
-    """Return the versions of *organisation*'s policy, newest first, at most *limit*."""
-    found = (
-        one
-        for one in POLICIES.latest(transaction, limit=VERSIONS_LOOKED_THROUGH)
-        if one.organisation == organisation
-    )
-    return tuple(sorted(found, key=_newest_first)[:limit])
-
-
-def _newest_first(version: PolicyVersion) -> tuple[int, datetime]:
-    return -version.number, version.at

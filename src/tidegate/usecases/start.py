@@ -81,12 +81,14 @@ async def propose(
     versions: Mapping[str, str],
     *,
     emergency: str | None = None,
+    organisation: str = DEFAULT_ORGANISATION,
 ) -> Proposal:
     """
     Return what starting *versions* (component to version) of a service would do. Changes nothing.
 
     The same code serves `plan` and `start`, so the plan that was looked at is the plan that runs. Under
-    *emergency*, which must be authorised, it is the shortened one.
+    *emergency*, which must be authorised, it is the shortened one. A service that is new is of
+    *organisation*, whose policy says what must be agreed to; one that is known stays where it is.
 
     Raises:
         InvalidRequestError: a component is unknown or no component changes.
@@ -121,7 +123,9 @@ async def propose(
         )
     with outside.store.begin(read_only=True) as transaction:
         # Before an emergency shortens the plan: what its two persons stand for is part of that.
-        plan = with_demands(policy_in_force(transaction), spec, plan)
+        home = resource_of_service(transaction, spec.name)
+        whose = organisation if home is None else home.organisation
+        plan = with_demands(policy_in_force(transaction, whose), spec, plan)
     hurried: Hurry | None = None
     if emergency is not None:
         hurried = hurry(outside, emergency, spec, change, plan, is_install=is_install)
@@ -174,7 +178,9 @@ async def start_rollout(
     """
     if emergency is None:
         versions = _bundled(outside, resolved, versions)
-    proposal = await propose(outside, resolved, versions, emergency=emergency)
+    proposal = await propose(
+        outside, resolved, versions, emergency=emergency, organisation=organisation
+    )
     if expected_plan_hash is not None and expected_plan_hash != proposal.plan_hash:
         raise RefusedError(
             f"the plan is {proposal.plan_hash} now, not {expected_plan_hash}",

@@ -115,6 +115,7 @@ BODIES["/v1/emergencies"] = {
     "facts": {"cve.score": 9.8},
     "reason": "x",
 }
+BODIES["/v1/policy"] = {"text": "version: 1\norganisation: acme\n", "at": "", "reason": "x"}
 BODIES["/v1/services/{name}/evidence/{gate}"] = {"name": "x", "content": "eA=="}
 
 EMPTY = {"/otlp/v1/metrics": {"resourceMetrics": []}}

@@ -20,13 +20,18 @@ from tidegate.errors import (
     StateMovedError,
 )
 from tidegate.testing.memory_world import DOCUMENT, MemoryWorld, the_shop
-from tidegate.usecases.access import GRANTS
+from tidegate.usecases.access import GRANTS, access_in
 from tidegate.usecases.approvals import ground_of, void_approvals
 from tidegate.usecases.approve import ApproveRollout
 from tidegate.usecases.bus import perform
 from tidegate.usecases.gate_records import binding_of, file_evidence
-from tidegate.usecases.policies import editors_lately, policy_in_force
-from tidegate.usecases.policy_commands import ApplyPolicy, policy_history
+from tidegate.usecases.policies import (
+    editors_lately,
+    policy_in_force,
+    readable_policies,
+    readable_policy,
+)
+from tidegate.usecases.policy_commands import ApplyPolicy
 from tidegate.usecases.start import propose, start_rollout
 from tidegate.usecases.stop_commands import GiveStopOrder, LiftStopOrder
 
@@ -52,7 +57,9 @@ async def test_each_version_replaces_the_one_before_and_stays_on_record() -> Non
 
     with world.store.begin(read_only=True) as transaction:
         in_force = policy_in_force(transaction)
-        history = policy_history(transaction, "default", limit=10)
+        history = readable_policies(
+            transaction, access_in(transaction, ROOT, world.clock.now()), limit=10
+        )
         facts = [one for one in transaction.ledger() if one.rule == "apply-policy"]
 
     assert in_force.digest == second
@@ -86,14 +93,21 @@ async def test_applying_the_same_again_changes_nothing() -> None:
     await apply(world, FIRST, at=first)
 
     with world.store.begin(read_only=True) as transaction:
-        assert len(policy_history(transaction, "default", limit=10)) == 1
+        assert (
+            len(
+                readable_policies(
+                    transaction, access_in(transaction, ROOT, world.clock.now()), limit=10
+                )
+            )
+            == 1
+        )
 
 
 @pytest.mark.parametrize(
     ("text", "caller", "error"),
     [
         ("version: 1\npeople: {a: {b: c}}\n", ROOT, InvalidDocumentError),
-        ("version: 1\norganisation: others\n", ROOT, InvalidRequestError),
+        ("version: 1\norganisation: others\n", ROOT, ForbiddenError),
         (
             FIRST,
             Caller(name="bot", kind=CallerKind.PROGRAM, person=None, is_root=True),
@@ -299,3 +313,36 @@ async def test_an_approval_lapses_when_its_giver_may_not_approve_any_more() -> N
 
     assert counted == ()
     assert "may not approve it any more" in lapsed[0].because
+
+
+async def test_a_policy_is_shown_to_who_may_read_the_organisation() -> None:
+    """Who its people are is nobody else's business; for others it is as if there were none."""
+    world = MemoryWorld()
+    await apply(world, FIRST, at="")
+    stranger = replace(ROOT, name="eve", person="eve", is_root=False, is_verified=True)
+
+    with world.store.begin(read_only=True) as transaction:
+        for caller, seen in ((ROOT, 1), (stranger, 0), (replace(ROOT, organisation="x"), 0)):
+            access = access_in(transaction, caller, world.clock.now())
+            assert len(readable_policies(transaction, access, limit=10)) == seen
+            assert (readable_policy(transaction, access) is not None) is bool(seen)
+
+
+async def test_a_policy_holds_in_its_own_organisation_only() -> None:
+    """What acme demands of itself is demanded of nobody else's plan."""
+    world = MemoryWorld()
+    await world.installed(document=UNASKED)
+    acme = replace(ROOT, organisation="acme")
+    await apply(
+        world, DEMANDING.replace("version: 1", "version: 1\norganisation: acme"), at="", by=acme
+    )
+    elsewhere = UNASKED.replace("service: shop", "service: other")
+
+    ours = await propose(world.outside, the_shop(UNASKED), {"code": "1.1.0"}, organisation="acme")
+    theirs = await propose(
+        world.outside, the_shop(elsewhere), {"code": "1.1.0"}, organisation="acme"
+    )
+
+    # The shop is of the default organisation, whoever asks; the other service would begin in acme.
+    assert [phase.approvals for phase in ours.plan.phases] == [0, 0, 0]
+    assert theirs.plan.phases[0].approvals == 1

@@ -30,7 +30,7 @@ async def make_plan(asked: shapes.MakePlan, outside: World, caller: Calls) -> sh
     resolved = resolved_service(outside, caller, asked.service)
     touched = resource_of_start(outside, caller, resolved.spec)
     refuse_unless_allowed(outside, caller, Permission.PROPOSE, touched)
-    proposal = await propose(outside, resolved, asked.change)
+    proposal = await propose(outside, resolved, asked.change, organisation=touched.organisation)
     spec = proposal.spec
     traffic = await known_traffic(outside, spec)
     if asked.requests_per_second is not None:

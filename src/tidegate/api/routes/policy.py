@@ -18,9 +18,10 @@ from tidegate.errors import (
     StateMovedError,
     StoreError,
 )
+from tidegate.usecases.access import access_in
 from tidegate.usecases.bus import perform
-from tidegate.usecases.policies import version_in_force
-from tidegate.usecases.policy_commands import ApplyPolicy, policy_history
+from tidegate.usecases.policies import readable_policies, readable_policy
+from tidegate.usecases.policy_commands import ApplyPolicy
 
 router = APIRouter(prefix="/v1/policy", tags=["policy"], route_class=GuardedRoute)
 
@@ -29,7 +30,8 @@ router = APIRouter(prefix="/v1/policy", tags=["policy"], route_class=GuardedRout
 def show_policy(outside: World, caller: Calls) -> shapes.PolicyVersion:
     """Return the policy in force of the caller's organisation; number 0 when there is none."""
     with outside.store.begin(read_only=True) as transaction:
-        found = version_in_force(transaction, caller.organisation)
+        access = access_in(transaction, caller, outside.clock.now())
+        found = readable_policy(transaction, access)
     return _none(caller.organisation) if found is None else _shown(found)
 
 
@@ -39,7 +41,8 @@ def list_policy_versions(
 ) -> shapes.PolicyVersions:
     """Return every version that was ever in force, newest first, each with its text and editor."""
     with outside.store.begin(read_only=True) as transaction:
-        found = policy_history(transaction, caller.organisation, limit=limit)
+        access = access_in(transaction, caller, outside.clock.now())
+        found = readable_policies(transaction, access, limit=limit)
     return shapes.PolicyVersions(versions=[_shown(one) for one in found], as_of=outside.clock.now())
 
 
