@@ -6,12 +6,21 @@ nothing that anybody agreed to.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
 from typing import Any, Final
 
 from pydantic import BaseModel
 
 from tidegate.documents.canonical import digest_of
 from tidegate.documents.notation import shown
+from tidegate.documents.policy_emergency import (
+    WrittenDebts,
+    WrittenHaste,
+    WrittenProtocol,
+    WrittenResponsePlan,
+    resolve_protocols,
+)
 from tidegate.documents.policy_written import (
     PolicyFile,
     WrittenApprovals,
@@ -23,6 +32,7 @@ from tidegate.documents.problems import Complaint, KeyPath, invalid_document
 from tidegate.documents.service_file import placed
 from tidegate.documents.shape import check_against
 from tidegate.documents.yaml import Value, read_yaml
+from tidegate.domain.emergency.protocol import EmergencyProtocol
 from tidegate.domain.policy.model import (
     DEFAULT_APPROVAL_LIFE,
     ApprovalRule,
@@ -40,17 +50,22 @@ _MODELS: Final[dict[tuple[str, ...], type[BaseModel]]] = {
     ("programs", "*"): WrittenProgram,
     ("approvals",): WrittenApprovals,
     ("approvals", "rules", "*"): WrittenRule,
+    ("emergency", "*"): WrittenProtocol,
+    ("emergency", "*", "bakes"): WrittenHaste,
+    ("emergency", "*", "plan"): WrittenResponsePlan,
+    ("emergency", "*", "debts"): WrittenDebts,
 }
-_BY_NAME: Final = ("people", "programs")
+_BY_NAME: Final = ("people", "programs", "emergency")
 
 
-def read_policy(text: str, *, file: str = POLICY_FILE_NAME) -> Policy:
+def read_policy(text: str, *, file: str = POLICY_FILE_NAME, today: date = date.min) -> Policy:
     """
     Return the policy that *text* describes.
 
     Args:
         text: The content of a `tidegate-org.yaml`.
         file: Its name for messages.
+        today: The day by which plans for emergencies must still be valid; by default any.
 
     Raises:
         InvalidDocumentError: the text isn't strict YAML, doesn't fit the format, or its names don't fit
@@ -58,11 +73,13 @@ def read_policy(text: str, *, file: str = POLICY_FILE_NAME) -> Policy:
     """
     document = read_yaml(text, file=file)
     written, complaints = check_against(PolicyFile, document.value, _model_at)
+    protocols: tuple[EmergencyProtocol, ...] = ()
     if written is not None:
-        complaints = [*_name_complaints(written)]
+        protocols, wrong = resolve_protocols(written.emergency or {}, today=today)
+        complaints = [*_name_complaints(written), *wrong]
     if written is None or complaints:
         raise invalid_document(file, placed(complaints, document.positions))
-    return _policy(written)
+    return replace(_policy(written), protocols=protocols)
 
 
 def _policy(written: PolicyFile) -> Policy:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from tidegate.documents.components import Written
 from tidegate.documents.notation import Approval, Duration, GroupName, checked_by, matching
+from tidegate.documents.policy_emergency import WrittenEmergency
 
 ACCOUNT_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._@+:/|-]{0,199}"
 
@@ -97,4 +98,7 @@ class PolicyFile(Written):
     )
     approvals: WrittenApprovals | None = Field(
         default=None, description="What approvals are demanded, and how long they hold."
+    )
+    emergency: WrittenEmergency | None = Field(
+        default=None, description="The protocols of emergencies, by type. Default: built in."
     )

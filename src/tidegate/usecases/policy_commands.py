@@ -62,13 +62,13 @@ def apply_policy(
         StateMovedError: another policy is in force than *at*.
     """
     why = need_reason(reason, "editing the policy")
-    policy = read_policy(text)
+    now = outside.clock.now()
+    policy = read_policy(text, today=now.date())
     if policy.organisation != caller.organisation:
         raise ForbiddenError(
             f"this is the policy of {policy.organisation!r}, and yours is {caller.organisation!r}",
             hint=f"write `organisation: {caller.organisation}`",
         )
-    now = outside.clock.now()
     with outside.store.begin() as transaction:
         before = version_in_force(transaction, policy.organisation)
         known = NO_POLICY if before is None else before.policy

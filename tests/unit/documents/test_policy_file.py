@@ -126,3 +126,22 @@ def test_the_published_schema_takes_what_the_reader_takes() -> None:
 
     assert list(check.iter_errors(read_yaml(WHOLE, file="x").value)) == []
     assert list(check.iter_errors({"version": 1, "pepole": {}})) != []
+
+
+EMERGENCY = """\
+version: 1
+emergency:
+  security: {criteria: cve.score >= 9, authorise: "2 of [incident-commander, team-shop]"}
+"""
+
+
+def test_protocols_of_emergencies_are_read_with_the_rest() -> None:
+    """They are part of what the policy says, and so of its digest; what is wrong has its place."""
+    policy = read_policy(EMERGENCY)
+
+    assert [(one.type, one.persons) for one in policy.protocols] == [("security", 2)]
+    assert policy.digest != read_policy("version: 1\n").digest
+    with pytest.raises(InvalidDocumentError, match=r"tidegate-org\.yaml:3:"):
+        read_policy(EMERGENCY.replace("2 of", "1 of"), file="tidegate-org.yaml")
+    with pytest.raises(InvalidDocumentError, match="did you mean `criteria`"):
+        read_policy(EMERGENCY.replace("criteria", "critera"), file="tidegate-org.yaml")
