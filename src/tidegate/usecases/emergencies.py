@@ -106,9 +106,7 @@ async def declare_emergency(
             f"{caller.name} may not declare {protocol.type}",
             hint=f"one of {', '.join(protocol.declare)} can",
         )
-    proposal = await propose(
-        outside, said.resolved, said.versions, organisation=caller.organisation
-    )
+    proposal = await propose(outside, said.resolved, said.versions)
     if proposal.is_install:
         raise RefusedError(
             f"{proposal.spec.name} serves nothing yet: there is no plan to shorten",

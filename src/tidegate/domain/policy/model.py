@@ -68,7 +68,6 @@ class Policy:
 
     `approval_life` is how long an approval holds where a plan doesn't say. `protocols` are those of
     emergencies, empty for the built-in ones.
-    emergencies, by type; none: the built-in ones.
     """
 
     organisation: str = ""
@@ -78,7 +77,6 @@ class Policy:
     approval_life: timedelta = DEFAULT_APPROVAL_LIFE
     protocols: tuple[EmergencyProtocol, ...] = ()
     approval_rules: tuple[ApprovalRule, ...] = ()
-    protocols: tuple[EmergencyProtocol, ...] = ()
 
     def person_of(self, name: str) -> str | None:
         """Return the person behind *name*: a person, one of their accounts, or a program they own."""
