@@ -43,6 +43,7 @@ from tidegate.drivers.identity.oidc import OidcOptions, OidcProvider
 from tidegate.drivers.processes.shim import start_time_of
 from tidegate.drivers.processes.supervisor import ShimSupervisor
 from tidegate.drivers.runner.inprocess import InProcessRunner
+from tidegate.drivers.secrets.folder import SecretFolder
 from tidegate.drivers.signals.envoy import EnvoySignals
 from tidegate.drivers.signals.envoy_users import EnvoyUsers
 from tidegate.drivers.signals.openmetrics import OpenMetricsSignals
@@ -69,6 +70,7 @@ from tidegate.settings import Settings
 from tidegate.store.open import open_store
 from tidegate.telemetry import events, logs
 from tidegate.usecases.audience import read_audiences
+from tidegate.usecases.hooks import forget_deliveries
 from tidegate.usecases.ledger_heads import sign_head
 from tidegate.usecases.ledger_witness import tell_witness
 from tidegate.usecases.outside import Outside
@@ -80,12 +82,14 @@ TOKEN_FILE = "token"  # noqa: S105 - the name of a file
 LEDGER_KEY_FILE = "ledger_key"
 REPOSITORIES_DIR = "repositories"
 """Where the operator keeps the git repositories that the gate `review` looks into."""
+HOOKS_DIR = "hooks"
 PROCESSES_DIR = "processes"
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost")
 STARTS_WITHIN_SECONDS = 20.0
 ENDS_WITHIN_SECONDS = 20.0
 AUDIENCES_EVERY_SECONDS = 30.0
 LEDGER_LOOKED_AT_EVERY_SECONDS = 2.0
+DELIVERIES_FORGOTTEN_EVERY_SECONDS = 3600.0
 
 log = structlog.get_logger("tidegate")
 
@@ -259,6 +263,7 @@ async def serving(settings: Settings) -> AsyncIterator[Running]:
                 asyncio.create_task(runner.run(EngineWork(outside)), name="runner"),
                 asyncio.create_task(_keep_audiences_short(outside), name="audiences"),
                 asyncio.create_task(_keep_ledger_signed(outside), name="ledger"),
+                asyncio.create_task(_keep_deliveries_few(outside), name="hooks"),
                 *(
                     asyncio.create_task(_keep_told(outside, witness), name="witness")
                     for witness in outside.witnesses
@@ -319,6 +324,7 @@ def compose(
         identity=_identity(settings, clock, client),
         login_organisation=settings.oidc_organisation,
         gates=every_gate(state_dir / REPOSITORIES_DIR),
+        secrets=SecretFolder(state_dir / HOOKS_DIR),
     )
     return outside, runner
 
@@ -402,6 +408,16 @@ async def _keep_ledger_signed(outside: Outside) -> None:
         await asyncio.sleep(LEDGER_LOOKED_AT_EVERY_SECONDS)
 
 
+async def _keep_deliveries_few(outside: Outside) -> None:
+    """Forget the messages of hooks that can't come again."""
+    while True:
+        try:
+            await asyncio.to_thread(forget_deliveries, outside)
+        except TidegateError as exc:
+            _log_failure("hooks", None, exc)
+        await asyncio.sleep(DELIVERIES_FORGOTTEN_EVERY_SECONDS)
+
+
 async def _keep_told(outside: Outside, witness: Witness) -> None:
     """Tell a witness every head; what can't be told is told later."""
     while True:
@@ -458,9 +474,11 @@ def _watch_every(settings: Settings) -> timedelta:
 
 def _log_failure(work: str, rollout_id: RolloutId | None, error: BaseException) -> None:
     known = isinstance(error, TidegateError)
-    name = {"step": events.STEP_FAILED, "ledger": events.LEDGER_FAILED}.get(
-        work, events.WATCH_FAILED
-    )
+    name = {
+        "step": events.STEP_FAILED,
+        "ledger": events.LEDGER_FAILED,
+        "hooks": events.HOOKS_FAILED,
+    }.get(work, events.WATCH_FAILED)
     log.warning(
         name,
         rollout_id=rollout_id,

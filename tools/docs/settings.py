@@ -59,6 +59,7 @@ line (`TIDEGATE_URL`, `TIDEGATE_TOKEN`, `TIDEGATE_SERVICE`, `NO_COLOR`) are in i
 | --- | --- |
 | `token` | opens the API; made at the first start, readable by its owner only |
 | `ledger_key` | signs heads of the ledger; made at the first start, readable by its owner only |
+| `hooks/` | a file per hook with its secret, made by you, readable by its owner only |
 | `server.json` | address and process of the server that runs; gone when it has ended |
 | `tidegate.db` | the store, unless `TIDEGATE_STORE_URL` names another |
 | `envoy/` | per target: the managed proxy's files, the last good ones too, its access log |

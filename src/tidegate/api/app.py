@@ -24,6 +24,7 @@ from tidegate.api.routes.freezes import router as freezes
 from tidegate.api.routes.gates import router as gates
 from tidegate.api.routes.health import API_VERSION
 from tidegate.api.routes.health import router as health
+from tidegate.api.routes.hooks import router as hooks
 from tidegate.api.routes.ledger import router as ledger
 from tidegate.api.routes.login import router as login
 from tidegate.api.routes.otlp import router as otlp
@@ -92,6 +93,7 @@ def _routed() -> FastAPI:
         commands,
         approvals,
         alarms,
+        hooks,
         stops,
         freezes,
         tokens,

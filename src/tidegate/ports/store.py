@@ -379,6 +379,10 @@ class Transaction(Protocol):
         """Return the records of *kind*, newest first; of *service* when it's given."""
         ...
 
+    def forget_filed(self, kind: str, *, before: datetime) -> int:
+        """Remove the records of *kind* that began before then and aren't open; return how many."""
+        ...
+
     # last known good
     def add_last_known_good(self, good: LastKnownGood) -> None:
         """Put a version at the head of a placement's chain; adding it again changes nothing."""

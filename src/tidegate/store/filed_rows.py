@@ -6,9 +6,10 @@ searched. Those that are open are few, and asked for at every step.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from tidegate.domain.quantities import ServiceName
 from tidegate.ports.store import Filed
@@ -23,6 +24,11 @@ _REPLACE = (
     )
 )
 _ADD = insert(filed)
+_FORGET = delete(filed).where(
+    filed.c.kind == bindparam("of_kind"),
+    filed.c.at < bindparam("before"),
+    filed.c.is_open.is_(False),
+)
 _ONE = select(filed).where(filed.c.kind == bindparam("kind"), filed.c.id == bindparam("id"))
 _OF_KIND = select(filed).where(filed.c.kind == bindparam("kind"))
 _OPEN = _OF_KIND.where(filed.c.is_open).order_by(filed.c.at, filed.c.id)
@@ -68,6 +74,10 @@ class FiledRows(Rows):
         else:
             rows = self._read(_LATEST_OF, kind=kind, service=service, limit=limit)
         return [_filed(row) for row in rows]
+
+    def forget_filed(self, kind: str, *, before: datetime) -> int:
+        """Remove old records of *kind* that aren't open."""
+        return self._write(_FORGET, {"of_kind": kind, "before": before}).rowcount
 
 
 def _filed(row: Row[Any]) -> Filed:

@@ -359,6 +359,17 @@ class MemoryTransaction:
         """Return the records of *kind*, newest first."""
         return self._filed_of(kind, service)[::-1][:limit]
 
+    def forget_filed(self, kind: str, *, before: datetime) -> int:
+        """Remove old records of *kind* that aren't open."""
+        old = [
+            key
+            for key, one in self._kept.filed.items()
+            if one.kind == kind and one.at < before and not one.is_open
+        ]
+        for key in old:
+            self._drop(self._kept.filed, key)
+        return len(old)
+
     def _filed_of(self, kind: str, service: ServiceName | None) -> list[Filed]:
         found = [
             one

@@ -24,6 +24,8 @@ class Means(StrEnum):
     API_TOKEN = "api_token"  # noqa: S105 - the name of a means
     SESSION = "session"
     """A login by the identity provider."""
+    HOOK = "hook"
+    """A signature over the message by the secret of a hook."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from tidegate.ports.clock import Clock
 from tidegate.ports.component import Assignment, ComponentDriver
 from tidegate.ports.gate import GateDriver
 from tidegate.ports.identity import IdentityProvider
+from tidegate.ports.secrets import Secrets
 from tidegate.ports.signals import Audience, MetricsIntake, SignalSource
 from tidegate.ports.signer import HeadSigner
 from tidegate.ports.store import Store
@@ -34,7 +35,7 @@ class Outside:
     `audience` counts people where a proxy can tell them apart. `histories`, by the scheme of a source,
     know past traffic, for forecasts. `intake` keeps metrics that are sent here. `signer` holds the key
     of the ledger, `witnesses` keep its heads elsewhere. `gates` is by the kind of gate. `identity`
-    vouches for people, who then belong to `login_organisation`.
+    vouches for people, who then belong to `login_organisation`. `secrets` are those of hooks.
     """
 
     store: Store
@@ -51,6 +52,7 @@ class Outside:
     witnesses: tuple[Witness, ...] = ()
     identity: IdentityProvider | None = None
     login_organisation: str = DEFAULT_ORGANISATION
+    secrets: Secrets | None = None
 
     def component(self, rollout: Rollout, placement: Placement) -> ComponentDriver:
         """Return the driver that moves *placement*. Raises RefusedError when it isn't there."""

@@ -85,3 +85,21 @@ class FiledPromises:
 
         assert list(newest) == [records[3], records[2]]
         assert list(of_other) == []
+
+    def test_old_records_that_are_closed_can_be_forgotten(self, store: Store) -> None:
+        """Of one kind, and only those from before; what is open stays however old it is."""
+        old = a_record("1", is_open=False)
+        kept = [
+            a_record("2", is_open=False, at=LATER),
+            a_record("3"),
+            a_record("1", kind="token", is_open=False),
+        ]
+        with store.begin() as transaction:
+            for record in (old, *kept):
+                transaction.file(record)
+            count = transaction.forget_filed("freeze", before=LATER)
+
+        with store.begin(read_only=True) as transaction:
+            assert count == 1
+            assert transaction.filed("freeze", "1") is None
+            assert [transaction.filed(one.kind, one.id) for one in kept] == kept
