@@ -39,7 +39,8 @@ MAX_DEPTH: Final = 50
 MAX_NODES: Final = 20_000
 
 _LINE_BREAK: Final = re.compile(r"\r\n|[\n\r]")
-_ODD_BREAK: Final = re.compile(r"[\x85\u2028\u2029]")
+_ODD_BREAK: Final = re.compile(r"[\x85\u2028\u2029]|(?<!\A)\ufeff")
+"""A byte order mark is one only at the very beginning; elsewhere it is a letter that nobody sees."""
 _DIRECTIVE: Final = re.compile(r"(?:\A\ufeff?|[\n\r])%")
 
 Value = Scalar | list["Value"] | dict[str, "Value"]
@@ -121,7 +122,9 @@ def _odd_break(text: str) -> Problem | None:
     line_start = breaks[-1].end() if breaks else 0
     code = f"{ord(found.group()):04X}"
     return Problem(
-        what=f"the character U+{code} ends a line to some readers of YAML and not to others",
+        what=f"the character U+{code} is seen by some readers of YAML and not by others"
+        if code == "FEFF"
+        else f"the character U+{code} ends a line to some readers of YAML and not to others",
         fix=f'remove it; in a double-quoted text it can be written as "\\u{code}"',
         mark=Mark(len(breaks) + 1, found.start() - line_start + 1),
     )
