@@ -128,6 +128,22 @@ class ForbiddenError(TidegateError):
     exit_code = 4
 
 
+class StepUpRequiredError(TidegateError):
+    """The caller may do this, once they have proved again who they are."""
+
+    code = "step_up_required"
+    http_status = 403
+    exit_code = 4
+
+
+class RateLimitedError(TidegateError):
+    """One token asked for too much at once. Stopping something is never limited."""
+
+    code = "rate_limited"
+    http_status = 429
+    retryable = True
+
+
 class InvalidIdentityError(TidegateError):
     """What was shown as a proof of who somebody is isn't believed."""
 

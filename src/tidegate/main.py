@@ -19,12 +19,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version as installed_version
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import structlog
 import uvicorn
 
 from tidegate.api.app import create_app
+from tidegate.api.guard import LOOPBACK_NAMES
+from tidegate.api.limits import RateLimit
+from tidegate.domain.access.proof import IdentityMode
 from tidegate.domain.quantities import RolloutId
 from tidegate.drivers.clock.system import SystemClock
 from tidegate.drivers.component.file import FileComponent
@@ -198,6 +202,9 @@ async def _live_in_lab(options: LabOptions) -> int:
         state_dir=await prepare_state_dir(options.state_dir, ShimSupervisor),
         lab_allowed=True,
         listen_port=options.port,
+        # Its people are made up, and it listens on this machine alone.
+        listen_host="127.0.0.1",
+        identity="claimed",
         log_level="warning",
     )
     async with serving(settings) as running:
@@ -230,8 +237,10 @@ async def serving(settings: Settings) -> AsyncIterator[Running]:
         StoreError: the store can't be opened.
     """
     state_dir = _writable(settings.state_dir or default_state_dir())
-    listener = _listen(settings.listen_host, settings.listen_port)
+    listener = _listen(settings)
     host, port = listener.getsockname()[:2]
+    # Every address is no address: what runs here finds it by this machine's own.
+    host = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - compared, not listened on
     store_url = settings.store_url or f"sqlite:///{state_dir / 'tidegate.db'}"
     running = Running(
         url=f"http://{host}:{port}",
@@ -248,6 +257,12 @@ async def serving(settings: Settings) -> AsyncIterator[Running]:
                 token=running.token,
                 version=installed_version("tidegate"),
                 public_url=settings.public_url,
+                hosts=_hosts(settings),
+                limit=RateLimit(
+                    per_second=settings.requests_per_second,
+                    burst=settings.requests_at_once,
+                    seconds=asyncio.get_running_loop().time,
+                ),
             )
             # A page that stays open must not keep a server from ending.
             config = uvicorn.Config(
@@ -318,6 +333,7 @@ def compose(
         witnesses=_witnesses(settings),
         identity=_identity(settings, clock, client),
         login_organisation=settings.oidc_organisation,
+        identity_mode=IdentityMode(settings.identity),
         gates=every_gate(state_dir / REPOSITORIES_DIR),
     )
     return outside, runner
@@ -525,11 +541,20 @@ def _writable(path: Path) -> Path:
     return path.resolve()
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    if host not in LOOPBACK_HOSTS:
+def _hosts(settings: Settings) -> frozenset[str]:
+    """Return the names that this server goes by."""
+    named = (name.strip().lower() for name in settings.allowed_hosts.split(","))
+    public = urlsplit(settings.public_url or "").hostname
+    return LOOPBACK_NAMES | {name for name in (*named, public, settings.listen_host) if name}
+
+
+def _listen(settings: Settings) -> socket.socket:
+    host, port = settings.listen_host, settings.listen_port
+    if host not in LOOPBACK_HOSTS and settings.identity != IdentityMode.VERIFIED:
         raise InvalidRequestError(
             f"the API can't listen on {host}: one token opens everything, so it stays on loopback",
-            hint=f"take one of {', '.join(LOOPBACK_HOSTS)}; reach it from elsewhere by an SSH tunnel",
+            hint=f"take one of {', '.join(LOOPBACK_HOSTS)}; or let people log in, and set"
+            " TIDEGATE_IDENTITY=verified",
         )
     try:
         return socket.create_server((host, port), backlog=512)

@@ -24,7 +24,13 @@ class Settings(BaseSettings):
     """The database, `sqlite:///…` or `postgresql+psycopg://…`. Default: SQLite in the state folder."""
 
     listen_host: str = "127.0.0.1"
-    """Where the API listens. Loopback, because for now one token opens everything."""
+    """Where the API listens. Loopback only, unless `identity` is verified: one token opens everything."""
+
+    allowed_hosts: str = ""
+    """Further host names that this server goes by, with commas between; those of loopback always are."""
+
+    identity: str = Field(default="claimed", pattern="^(claimed|verified)$")
+    """What names are worth. With verified, the server's own token stops, reads and lets people in again."""
 
     listen_port: int = Field(default=7180, ge=0, le=65535)
     """The API's port; 0 takes a free one."""
@@ -75,6 +81,12 @@ class Settings(BaseSettings):
         pattern="^(RS256|ES256|EdDSA)(,(RS256|ES256|EdDSA))*$",
     )
     """Which signatures of the provider are accepted: RS256, ES256, EdDSA, or some of them."""
+
+    requests_per_second: float = Field(default=100.0, gt=0, le=100_000)
+    """How fast one token may ask, over time. Halts and alarms are never limited."""
+
+    requests_at_once: int = Field(default=1_000, ge=1, le=1_000_000)
+    """How many requests one token may send at once, before that counts."""
 
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     """What is logged to standard error: debug, info, warning or error."""

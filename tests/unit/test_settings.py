@@ -12,6 +12,8 @@ PROMISED = {
     "state_dir": None,
     "store_url": None,
     "listen_host": "127.0.0.1",
+    "allowed_hosts": "",
+    "identity": "claimed",
     "listen_port": 7180,
     "lab_allowed": False,
     "watch_every_seconds": 1.0,
@@ -27,6 +29,8 @@ PROMISED = {
     "oidc_groups_claim": "groups",
     "oidc_organisation": "default",
     "oidc_algorithms": "RS256,ES256,EdDSA",
+    "requests_per_second": 100.0,
+    "requests_at_once": 1000,
     "log_level": "info",
 }
 
@@ -49,6 +53,8 @@ def test_each_setting_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch)
         "STATE_DIR": "/var/lib/tidegate",
         "STORE_URL": "postgresql://tidegate@db/tidegate",
         "LISTEN_HOST": "::1",
+        "ALLOWED_HOSTS": "tidegate.example",
+        "IDENTITY": "verified",
         "LISTEN_PORT": "0",
         "LAB_ALLOWED": "true",
         "WATCH_EVERY_SECONDS": "0.5",
@@ -64,6 +70,8 @@ def test_each_setting_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch)
         "OIDC_GROUPS_CLAIM": "roles",
         "OIDC_ORGANISATION": "team-a",
         "OIDC_ALGORITHMS": "ES256",
+        "REQUESTS_PER_SECOND": "20",
+        "REQUESTS_AT_ONCE": "50",
         "LOG_LEVEL": "debug",
     }
     for name, value in given.items():
@@ -75,6 +83,8 @@ def test_each_setting_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch)
         "state_dir": Path("/var/lib/tidegate"),
         "store_url": "postgresql://tidegate@db/tidegate",
         "listen_host": "::1",
+        "allowed_hosts": "tidegate.example",
+        "identity": "verified",
         "listen_port": 0,
         "lab_allowed": True,
         "watch_every_seconds": 0.5,
@@ -90,6 +100,8 @@ def test_each_setting_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch)
         "oidc_groups_claim": "roles",
         "oidc_organisation": "team-a",
         "oidc_algorithms": "ES256",
+        "requests_per_second": 20.0,
+        "requests_at_once": 50,
         "log_level": "debug",
     }
     assert settings.watch_every == timedelta(seconds=0.5)
@@ -103,6 +115,10 @@ def test_each_setting_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch)
         ("WATCH_EVERY_SECONDS", "60"),
         ("LOG_LEVEL", "loud"),
         ("LAB_ALLOWED", "perhaps"),
+        ("IDENTITY", "believed"),
+        ("OIDC_ALGORITHMS", "none"),
+        ("OIDC_ALGORITHMS", "HS256"),
+        ("OIDC_ALGORITHMS", ""),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused(

@@ -7,8 +7,9 @@ bound to the route and not to a path's spelling, and runs before the body is par
 Rule 2: the permission is written into OpenAPI as `x-permission`, so that it can be reviewed and tested.
 
 Two kinds of token are known. The server's own opens everything, and names are claimed by its holder
-(`Tidegate-Actor`): they are a record of what was said, and prove nothing. A token that was issued says
-itself whose it is, and no other name can be claimed with it.
+(`Tidegate-Actor`): they are a record of what was said, and prove nothing. Where names have to be verified
+it opens little, and acts as `root` whatever name is claimed. A token that was issued, or a session's,
+says itself whose it is, and no other name can be claimed with it.
 """
 
 import re
@@ -19,15 +20,24 @@ from fastapi import Depends, Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
+from tidegate.api.limits import NEVER_LIMITED
 from tidegate.api.problems import problem_of, problem_response, problem_responses
 from tidegate.api.state import server_of
 from tidegate.api.tokens import same
 from tidegate.domain.access.model import Caller, CallerKind
 from tidegate.domain.access.permissions import OPEN_TO_ALL, Permission
+from tidegate.domain.access.proof import (
+    BREAK_GLASS,
+    ROOT_NAME,
+    TAKES_FRESH_PROOF,
+    IdentityMode,
+)
 from tidegate.errors import (
     ForbiddenError,
     InvalidRequestError,
     NotAllowedError,
+    RateLimitedError,
+    StepUpRequiredError,
     StoreError,
     TidegateError,
 )
@@ -40,6 +50,11 @@ UNNAMED: Final = "api"
 
 PERMISSION: Final = "x-permission"
 SECURITY_SCHEME: Final = "token"
+
+_BREAK_GLASS_CALLER: Final = Caller(
+    name=ROOT_NAME, kind=CallerKind.PROGRAM, person=None, granted=BREAK_GLASS, is_root=True
+)
+"""The holder of the server's own token where names are verified: nobody in particular."""
 
 _ACTOR = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
 
@@ -57,6 +72,10 @@ def operation(
         extra["security"] = [{SECURITY_SCHEME: []}]
         # Whose a token is stands in the store.
         errors = (*errors, StoreError)
+    if permission not in NEVER_LIMITED:
+        errors = (*errors, RateLimitedError)
+    if TAKES_FRESH_PROOF[permission]:
+        errors = (*errors, StepUpRequiredError)
     return {"openapi_extra": extra, "responses": problem_responses(*errors, refusals=refusals)}
 
 
@@ -78,6 +97,8 @@ class GuardedRoute(APIRoute):
                     request.state.known = known_by_bearer(request)
                 except TidegateError as exc:
                     return problem_response(problem_of(exc))
+            if permission not in NEVER_LIMITED and (wait := _wait_seconds(request)):
+                return problem_response(problem_of(_too_fast(wait)), {"retry-after": str(wait)})
             return await handle(request)
 
         return guarded
@@ -123,6 +144,8 @@ def known_of(request: Request) -> Known:
     known: Known | None = request.state.known
     if known is not None:
         return known
+    if server_of(request).outside.identity_mode is IdentityMode.VERIFIED:
+        return Known(caller=_BREAK_GLASS_CALLER, means=Means.SERVER_TOKEN)
     name = actor_of(request)
     return Known(
         caller=Caller(name=name, kind=CallerKind.PERSON, person=name, is_root=True),
@@ -160,6 +183,25 @@ def known_by_bearer(request: Request) -> Known | None:
             hint=f"leave {ACTOR_HEADER} out",
         )
     return known
+
+
+def _wait_seconds(request: Request) -> int:
+    """Return after how many seconds whoever sends *request* may ask again; 0 for now."""
+    limit = server_of(request).limit
+    if limit is None:
+        return 0
+    if not hasattr(request.state, "known"):
+        # Nobody is known yet: who logs in is limited by where they come from.
+        return limit.wait_seconds(f"from {request.client.host if request.client else ''}")
+    known: Known | None = request.state.known
+    return limit.wait_seconds("the server's own" if known is None else f"token {known.id}")
+
+
+def _too_fast(wait_seconds: int) -> RateLimitedError:
+    return RateLimitedError(
+        "this token asks for too much at once",
+        hint=f"ask again in {wait_seconds} s; halts and alarms are never limited",
+    )
 
 
 def _not_allowed() -> NotAllowedError:

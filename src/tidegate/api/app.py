@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from tidegate.api.guard import LOOPBACK_NAMES, Guard
+from tidegate.api.limits import RateLimit
 from tidegate.api.pages.login import router as login_pages
 from tidegate.api.pages.routes import router as pages
 from tidegate.api.problems import handle_errors
@@ -46,6 +47,7 @@ def create_app(
     version: str,
     hosts: frozenset[str] = LOOPBACK_NAMES,
     public_url: str | None = None,
+    limit: RateLimit | None = None,
 ) -> FastAPI:
     """
     Return the application.
@@ -56,6 +58,7 @@ def create_app(
         version: The server's version, for people.
         hosts: The names that this server goes by. A request under another name is refused.
         public_url: How browsers reach it, where that isn't the address that they ask for.
+        limit: How fast one token may ask. None limits nobody.
 
     Raises:
         ValueError: *token* is empty: that would open the API to everyone.
@@ -64,7 +67,7 @@ def create_app(
         raise ValueError("the token is empty")
     app = _routed()
     app.state.server = ServerState(
-        outside=outside, token=token, version=version, public_url=public_url
+        outside=outside, token=token, version=version, public_url=public_url, limit=limit
     )
     app.add_middleware(Guard, hosts=hosts)
     return app

@@ -7,6 +7,7 @@ from weakref import WeakValueDictionary
 
 from fastapi import Depends, Request
 
+from tidegate.api.limits import RateLimit
 from tidegate.usecases.outside import Outside
 
 
@@ -14,7 +15,8 @@ from tidegate.usecases.outside import Outside
 class ServerState:
     """
     The world, the token that opens the API, and the version that is told. `public_url` is how browsers
-    reach this server, None for the address that they ask for.
+    reach this server, None for the address that they ask for. `limit` is how fast one token may ask, None
+    for as fast as it can.
 
     `in_flight` holds a lock per idempotency key that is being answered: the second of two equal
     requests waits for the answer of the first.
@@ -24,6 +26,7 @@ class ServerState:
     token: str
     version: str
     public_url: str | None = None
+    limit: RateLimit | None = None
     in_flight: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
 

@@ -8,6 +8,7 @@ the answer has come.
 import getpass
 import json
 import re
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from types import TracebackType
@@ -26,6 +27,7 @@ from tidegate.errors import ServerUnreachableError, TidegateError
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 60.0
 TRIES: Final = 3
+LONGEST_PAUSE_SECONDS: Final = 5
 ENGINE_NAME: Final = "tidegate"
 """The name that the engine acts under: a person with the same name gets another."""
 
@@ -101,7 +103,7 @@ class Client:
             raise self._unreachable(exc) from exc
 
     def _asked(self, method: str, path: str, kind: type[Answer], **options: Any) -> Answer:
-        response = self._sent(method, path, **options)
+        response = self._patient(method, path, **options)
         if response.is_error:
             raise _error_of(response, self._url)
         try:
@@ -111,6 +113,16 @@ class Client:
                 f"{self._url} answered what this version doesn't understand",
                 hint="use the command line of the server's version: tidegate version",
             ) from exc
+
+    def _patient(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Send a request; when the server asks to come back soon, do so."""
+        for _ in range(TRIES - 1):
+            response = self._sent(method, path, **options)
+            wait = response.headers.get("retry-after", "")
+            if response.status_code != httpx.codes.TOO_MANY_REQUESTS or not wait.isdecimal():
+                return response
+            time.sleep(min(int(wait), LONGEST_PAUSE_SECONDS))
+        return self._sent(method, path, **options)
 
     def _sent(self, method: str, path: str, **options: Any) -> httpx.Response:
         headers = {"content-type": "application/json", **options.pop("headers", {})}

@@ -14,6 +14,7 @@ from tidegate.domain.access.model import Caller, Resource
 from tidegate.domain.access.permissions import Permission
 from tidegate.usecases.access import refuse_unless_allowed
 from tidegate.usecases.outside import Outside
+from tidegate.usecases.step_up import refuse_unless_fresh
 
 Answer = TypeVar("Answer")
 
@@ -58,7 +59,9 @@ async def perform(outside: Outside, caller: Caller, command: Command[Answer]) ->
     Raises:
         ForbiddenError: *caller* may see what it touches but may not do this.
         NotFoundError: what it touches doesn't exist, or not as far as *caller* may know.
+        StepUpRequiredError: *caller* may do it once they have proved again who they are.
         TidegateError: what the command itself raises.
     """
     refuse_unless_allowed(outside, caller, command.permission, command.touches(outside, caller))
+    refuse_unless_fresh(outside, caller, command.permission)
     return await command.carry_out(outside, caller)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from tidegate.domain.access.model import DEFAULT_ORGANISATION
+from tidegate.domain.access.proof import IdentityMode
 from tidegate.domain.quantities import Exposure, Placement, RolloutId, ServiceName, Version
 from tidegate.domain.rollout.model import Rollout
 from tidegate.errors import NotFoundError, RefusedError
@@ -33,8 +34,9 @@ class Outside:
     server: no author of a document can mark production's rules away by calling a target a lab.
     `audience` counts people where a proxy can tell them apart. `histories`, by the scheme of a source,
     know past traffic, for forecasts. `intake` keeps metrics that are sent here. `signer` holds the key
-    of the ledger, `witnesses` keep its heads elsewhere. `gates` is by the kind of gate. `identity`
-    vouches for people, who then belong to `login_organisation`.
+    of the ledger, `witnesses` keep its heads elsewhere. `gates` is by the kind of gate.
+    `identity` vouches for people, who then belong to `login_organisation`; `identity_mode` is what names
+    are worth here.
     """
 
     store: Store
@@ -51,6 +53,7 @@ class Outside:
     witnesses: tuple[Witness, ...] = ()
     identity: IdentityProvider | None = None
     login_organisation: str = DEFAULT_ORGANISATION
+    identity_mode: IdentityMode = IdentityMode.CLAIMED
 
     def component(self, rollout: Rollout, placement: Placement) -> ComponentDriver:
         """Return the driver that moves *placement*. Raises RefusedError when it isn't there."""

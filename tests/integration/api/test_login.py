@@ -1,5 +1,7 @@
 """Logging in over HTTP: who began finishes, what is kept, and how a session ends."""
 
+import base64
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -127,32 +129,44 @@ async def test_a_login_comes_back_to_its_own_machine_only(login: Login, redirect
     assert (await login.begin(redirect_uri=redirect_uri)).status_code == 422
 
 
+def forged(body: str, **changed: Any) -> str:
+    """Return what is sealed in a state with something changed; the seal is another matter."""
+    content = json.loads(base64.urlsafe_b64decode(body))
+    # The same values in another spelling are a change too.
+    text = json.dumps({**content, **changed}, sort_keys=True, indent=1)
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
 async def test_who_did_not_begin_cannot_finish(login: Login) -> None:
     """Without the verifier, with another state, a changed one, one of another server, or too late."""
-    begun = (await login.begin()).json()
-    other = (await login.begin()).json()
-    code = login.provider.log_in(begun["address"], login.person())
-    body, mac = begun["state"].split(".")
-    swapped = body[:-8] + body[-8:].swapcase()
 
-    refused = [
-        await login.finish(begun, code, verifier="w" * 64),
-        await login.finish(begun, code, verifier="short"),
-        await login.finish(begun, code, verifier=""),
-        await login.finish(begun, code, state=f"{swapped}.{mac}"),
-        await login.finish(begun, code, state=f"{body}.{mac[:-1]}0"),
-        await login.finish(begun, code, state=body),
-        await login.finish(begun, code, state=f"{body}."),
-        await login.finish(begun, code, state="."),
-        await login.finish(begun, code, state=""),
-        await login.finish(begun, code, state="é.é"),
-        await login.finish(begun, "guess"),
-    ]
-    with_other_state = await login.finish(other, code)
-    late = (await login.begin()).json()
-    late_code = login.provider.log_in(late["address"], login.person())
+    async def begun() -> tuple[dict[str, str], str]:
+        made = (await login.begin()).json()
+        return made, login.provider.log_in(made["address"], login.person())
+
+    refused = []
+    for verifier in ("w" * 64, "short", ""):
+        made, code = await begun()
+        refused.append(await login.finish(made, code, verifier=verifier))
+    for spoil in (
+        lambda body, mac: f"{forged(body, again=False)}.{mac}",
+        lambda body, mac: f"{forged(body, redirect='https://evil.example')}.{mac}",
+        lambda body, mac: f"{body}.{mac[:-1]}{'0' if mac[-1] != '0' else '1'}",
+        lambda body, mac: body,
+        lambda body, mac: f"{body}.",
+        lambda body, mac: f".{mac}",
+        lambda body, mac: "",
+        lambda body, mac: "é.é",
+    ):
+        made, code = await begun()
+        refused.append(await login.finish(made, code, state=spoil(*made["state"].split("."))))
+    made, code = await begun()
+    other, _ = await begun()
+    refused.append(await login.finish(other, code))
+    refused.append(await login.finish(made, "guess"))
+    made, code = await begun()
     login.world.clock.advance(timedelta(minutes=11))
-    refused += [with_other_state, await login.finish(late, late_code)]
+    refused.append(await login.finish(made, code))
 
     assert [one.status_code for one in refused] == [401] * len(refused)
     assert {one.json()["code"] for one in refused} == {"identity.invalid"}
@@ -326,3 +340,30 @@ async def test_what_is_anothers_organisation_does_not_exist(login: Login) -> Non
     ):
         with pytest.raises(NotFoundError):
             await perform(login.world.outside, admin, command)
+
+
+async def test_the_pages_show_what_the_person_may_read(login: Login) -> None:
+    """A login opens the pages; what isn't granted isn't on them."""
+    login.world.outside = replace(login.world.outside, login_organisation="default")
+    rollout = await login.world.installed()
+    provider, outside = login.provider, login.world.outside
+    app = create_app(outside, token="a-token-for-tests", version="0")
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url=URL) as client:
+        there = Login(login.world, client)
+        secret = (await there.log_in()).json()["secret"]
+        cookie = {"cookie": f"{SESSION_COOKIE}={secret}"}
+        body = {"subject": "person:alice", "role": "viewer", "scope": "default", "reason": "x"}
+
+        before = await client.get("/", headers=cookie)
+        hidden = await client.get(f"/rollouts/{rollout.id}", headers=cookie)
+        granted = await client.post("/v1/access/grants", json=body, headers=ROOT)
+        after = await client.get("/", headers=cookie)
+        shown = await client.get(f"/rollouts/{rollout.id}", headers=cookie)
+
+    assert provider is there.provider
+    assert granted.status_code == 201, granted.text
+    assert (before.status_code, hidden.status_code) == (200, 404)
+    assert rollout.id not in before.text
+    assert rollout.id in after.text
+    assert shown.status_code == 200

@@ -1,5 +1,6 @@
 """API tokens over HTTP: whose they are, what is kept of them, and that a bad one opens nothing."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -368,3 +369,28 @@ async def test_the_whole_digest_counts(client: httpx.AsyncClient, world: MemoryW
         API_TOKENS.put(transaction, replace(token, digest=token_id + "0" * 44))
 
     assert (await ask(client, secret)).status_code == 401
+
+
+async def test_who_waits_for_events_is_looked_at_again(
+    client: httpx.AsyncClient, world: MemoryWorld
+) -> None:
+    """A token that is revoked while it waits is told nothing of what happened meanwhile."""
+    rollout = await world.installed()
+    secret, token_id = await secret_of(client, allows=["read"])
+    body = {"subject": "person:alice", "role": "viewer", "scope": "default", "reason": "x"}
+    granted = await client.post("/v1/access/grants", json=body)
+    path = f"/v1/rollouts/{rollout.id}/events"
+    latest = (await client.get(path)).json()["next"]
+    waits = client.get(
+        path,
+        params={"after": latest, "wait_seconds": 0.5},
+        headers={"authorization": f"Bearer {secret}"},
+    )
+
+    waiting = asyncio.create_task(waits)
+    await asyncio.sleep(0.1)
+    await client.post(f"/v1/tokens/{token_id}/revoke", json={})
+    answer = await waiting
+
+    assert granted.status_code == 201, granted.text
+    assert answer.status_code == 401

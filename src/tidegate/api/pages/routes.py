@@ -7,9 +7,9 @@ and does nothing else (see `tokens`). No script runs on them, and nothing is loa
 
 from collections.abc import Callable, Coroutine
 from importlib import resources
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
@@ -23,6 +23,7 @@ from tidegate.api.state import World, server_of
 from tidegate.api.tokens import page_key, same
 from tidegate.domain.access.model import Caller, CallerKind
 from tidegate.domain.access.permissions import Permission
+from tidegate.domain.access.proof import IdentityMode
 from tidegate.errors import NotAllowedError, TidegateError
 from tidegate.usecases.reading import find_rollout, readable_rollouts
 
@@ -70,12 +71,16 @@ class PageRoute(APIRoute):
         async def guarded(request: Request) -> Response:
             key = page_key(server_of(request).token)
             given = request.query_params.get("token")
-            if given is not None and same(given, key):
+            # Where names are verified, a key that is nobody's shows nothing.
+            is_claimed = server_of(request).outside.identity_mode is IdentityMode.CLAIMED
+            if is_claimed and given is not None and same(given, key):
                 return _let_in(request, key)
-            has_key = same(request.cookies.get(_cookie(request), ""), key)
+            has_key = is_claimed and same(request.cookies.get(_cookie(request), ""), key)
             try:
-                if given is not None or not (has_key or known_by_cookie(request)):
+                known = None if has_key else known_by_cookie(request)
+                if given is not None or not (has_key or known):
                     return _refused(_not_allowed())
+                request.state.onlooker = ONLOOKER if known is None else known.caller
                 return await handle(request)
             except TidegateError as exc:
                 return _refused(exc)
@@ -83,23 +88,32 @@ class PageRoute(APIRoute):
         return guarded
 
 
+def _onlooker_of(request: Request) -> Caller:
+    """Return who looks: somebody who has logged in, or whoever holds the page key."""
+    onlooker = request.state.onlooker
+    assert isinstance(onlooker, Caller), "PageRoute sets it"
+    return onlooker
+
+
+Onlooker = Annotated[Caller, Depends(_onlooker_of)]
+
 router = APIRouter(include_in_schema=False)
 _pages = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 
 @_pages.get("/")
-def overview(outside: World) -> Response:
+def overview(outside: World, onlooker: Onlooker) -> Response:
     """Show the newest rollouts: state, phases, exposure, and what each waits for."""
-    found = readable_rollouts(outside, ONLOOKER, searched=MOST_LISTED, limit=MOST_LISTED)
+    found = readable_rollouts(outside, onlooker, searched=MOST_LISTED, limit=MOST_LISTED)
     with outside.store.begin(read_only=True) as transaction:
         looks = [Look(rollout=one, stored=transaction.evidence(one.id)) for one in found]
     return _page("overview.html", rollouts=[show_record(outside, look) for look in looks])
 
 
 @_pages.get("/rollouts/{rollout}")
-async def one_rollout(rollout: str, outside: World) -> Response:
+async def one_rollout(rollout: str, outside: World, onlooker: Onlooker) -> Response:
     """Show one rollout: phases, evidence, decisions."""
-    look = look_at(outside, find_rollout(outside, ONLOOKER, rollout))
+    look = look_at(outside, find_rollout(outside, onlooker, rollout))
     with outside.store.begin(read_only=True) as transaction:
         entries = transaction.ledger(rollout_id=look.rollout.id, limit=100_000)
     return _page(

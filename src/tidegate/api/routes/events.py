@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
 
-from tidegate.api.access import Calls, GuardedRoute, operation
+from tidegate.api.access import Calls, GuardedRoute, known_by_bearer, operation
 from tidegate.api.shapes import rollout as shapes
 from tidegate.api.showing.ledger import show_event
 from tidegate.api.state import World
@@ -47,6 +47,10 @@ async def get_events(
         if entries or left <= 0 or await request.is_disconnected():
             break
         await asyncio.sleep(min(LOOK_EVERY_SECONDS, left))
+    if wait_seconds > 0:
+        # Whoever waited may have been shut out meanwhile: a token revoked, a session ended.
+        known_by_bearer(request)
+        find_rollout(outside, caller, rollout)
     return shapes.Events(
         events=[show_event(entry) for entry in entries],
         next=entries[-1].number if entries else after,
