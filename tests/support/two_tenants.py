@@ -13,6 +13,7 @@ from typing import Final
 from tidegate.domain.access.model import Caller, CallerKind, Grant, GrantEffect
 from tidegate.domain.access.permissions import Permission
 from tidegate.domain.access.roles import Role
+from tidegate.domain.access.sessions import Session
 from tidegate.domain.calendar.freezes import FreezeScope
 from tidegate.domain.quantities import ServiceName
 from tidegate.domain.rollout.alarms import AlarmKind, Severity
@@ -32,6 +33,7 @@ from tidegate.usecases.gate_commands import SubmitEvidence
 from tidegate.usecases.rollout_commands import StartRollout
 from tidegate.usecases.stop_commands import GiveStopOrder
 from tidegate.usecases.token_commands import IssueToken
+from tidegate.usecases.tokens import SESSIONS
 
 MARK: Final = "acmemark"
 """In every name and word of acme, and in nothing else."""
@@ -162,6 +164,18 @@ async def two_tenants(world: MemoryWorld) -> Acme:
         ANN,
         IssueToken(purpose=f"{MARK} laptop", granted=(Permission.READ,)),
     )
+    session = Session(
+        id="f" * 20,
+        digest="f" * 64,
+        identity=token.token.identity,
+        issuer=f"https://{MARK}.example",
+        groups=(),
+        authenticated_at=None,
+        began_at=outside.clock.now(),
+        used_at=outside.clock.now(),
+    )
+    with world.store.begin() as transaction:
+        SESSIONS.put(transaction, session)
     emergency = await perform(
         outside,
         ANN,
@@ -199,6 +213,7 @@ async def two_tenants(world: MemoryWorld) -> Acme:
             "alarm": (alarm.alarm.id,),
             "grant": (grant.id,),
             "token": (token.token.id,),
+            "session": (session.id,),
             "gate": (f"{MARK}-tests",),
             "emergency": (emergency.emergency.id, f"{MARK}-shop"),
         },

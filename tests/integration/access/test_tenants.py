@@ -50,6 +50,7 @@ UNMARKED = {
     "/v1/access/roles",
     "/v1/whoami",
     "/v1/ledger/heads",
+    "/v1/ledger/witnesses",
     # Numbers of a rollout that is named in the path, and no names.
     "/v1/rollouts/{rollout}/evidence",
 }
@@ -243,7 +244,8 @@ async def test_nothing_of_another_organisation_can_be_done_anything_to(
     act_as(app, EVE)
     before, rollout = ledger_length(world), world.rollout(acme.rollout.id)
     for method, path, operation in operations(app, reads=False):
-        if path in EMPTY:
+        # Becoming known touches nothing of anybody's.
+        if path in EMPTY or operation["x-permission"] == "login":
             continue
         body = BODIES.get(path, {"reason": "x"})
         assert path in BODIES or "{" in path, f"say in BODIES what {path} is sent"
