@@ -338,6 +338,7 @@ def compose(
         witnesses=_witnesses(settings),
         identity=_identity(settings, clock, client),
         login_organisation=settings.oidc_organisation,
+        identity_mode=IdentityMode(settings.identity),
         gates=every_gate(state_dir / REPOSITORIES_DIR),
         secrets=SecretFolder(state_dir / HOOKS_DIR),
         identity_mode=IdentityMode(settings.identity),
