@@ -341,7 +341,6 @@ def compose(
         identity_mode=IdentityMode(settings.identity),
         gates=every_gate(state_dir / REPOSITORIES_DIR),
         secrets=SecretFolder(state_dir / HOOKS_DIR),
-        identity_mode=IdentityMode(settings.identity),
     )
     return outside, runner
 
