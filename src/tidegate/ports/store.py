@@ -348,8 +348,14 @@ class Transaction(Protocol):
         """Return one alarm. Raises NotFoundError."""
         ...
 
-    def latest_alarm(self, source: str, fingerprint: str) -> Alarm | None:
-        """Return the newest alarm that *source* calls *fingerprint*, active or not."""
+    def latest_alarm(
+        self, source: str, fingerprint: str, *, organisation: str | None = None
+    ) -> Alarm | None:
+        """
+        Return the newest alarm that *source* calls *fingerprint*, active or not.
+
+        What another *organisation* calls by the same words is another alarm; None is everybody's.
+        """
         ...
 
     def active_alarms(self) -> Sequence[Alarm]:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import Row, Text, bindparam, insert, select, update
 
 from tidegate.domain.rollout.alarms import Alarm, AlarmId, AlarmKind, Severity
 from tidegate.store.refusals import no_such_alarm
@@ -27,7 +27,9 @@ _ONE = select(alarms).where(alarms.c.id == bindparam("id"))
 _NEWEST = select(alarms).order_by(alarms.c.raised_at.desc(), alarms.c.id.desc())
 _LATEST = _NEWEST.limit(bindparam("limit"))
 _LATEST_OF = _NEWEST.where(
-    alarms.c.source == bindparam("source"), alarms.c.fingerprint == bindparam("fingerprint")
+    alarms.c.source == bindparam("source"),
+    alarms.c.fingerprint == bindparam("fingerprint"),
+    alarms.c.organisation.is_not_distinct_from(bindparam("organisation", type_=Text)),
 ).limit(1)
 _ACTIVE = (
     select(alarms).where(alarms.c.resolved_at.is_(None)).order_by(alarms.c.raised_at, alarms.c.id)
@@ -50,9 +52,13 @@ class AlarmRows(Rows):
             raise no_such_alarm(alarm_id)
         return _alarm(row)
 
-    def latest_alarm(self, source: str, fingerprint: str) -> Alarm | None:
-        """Return the newest alarm that *source* calls *fingerprint*."""
-        row = self._read(_LATEST_OF, source=source, fingerprint=fingerprint).first()
+    def latest_alarm(
+        self, source: str, fingerprint: str, *, organisation: str | None = None
+    ) -> Alarm | None:
+        """Return the newest alarm that *source* of *organisation* calls *fingerprint*."""
+        row = self._read(
+            _LATEST_OF, source=source, fingerprint=fingerprint, organisation=organisation
+        ).first()
         return None if row is None else _alarm(row)
 
     def active_alarms(self) -> Sequence[Alarm]:
@@ -79,6 +85,7 @@ def _columns(alarm: Alarm) -> dict[str, Any]:
         "resolved_at": alarm.resolved_at,
         "resolved_by": alarm.resolved_by,
         "resolution": alarm.resolution,
+        "organisation": alarm.organisation,
     }
 
 
@@ -98,4 +105,5 @@ def _alarm(row: Row[Any]) -> Alarm:
         resolved_at=row.resolved_at,
         resolved_by=row.resolved_by,
         resolution=row.resolution,
+        organisation=row.organisation,
     )

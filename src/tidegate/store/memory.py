@@ -321,12 +321,15 @@ class MemoryTransaction:
             raise no_such_alarm(alarm_id)
         return alarm
 
-    def latest_alarm(self, source: str, fingerprint: str) -> Alarm | None:
-        """Return the newest alarm that *source* calls *fingerprint*."""
+    def latest_alarm(
+        self, source: str, fingerprint: str, *, organisation: str | None = None
+    ) -> Alarm | None:
+        """Return the newest alarm that *source* of *organisation* calls *fingerprint*."""
+        wanted = (source, fingerprint, organisation)
         same = [
             alarm
             for alarm in self._kept.alarms.values()
-            if (alarm.source, alarm.fingerprint) == (source, fingerprint)
+            if (alarm.source, alarm.fingerprint, alarm.organisation) == wanted
         ]
         return max(same, key=_alarm_age, default=None)
 

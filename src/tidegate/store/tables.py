@@ -222,6 +222,7 @@ alarms: Final = Table(
     Column("resolved_at", Instant),
     Column("resolved_by", Text),
     Column("resolution", Text, nullable=False),
+    Column("organisation", Text),
     Index(None, "source", "fingerprint"),
     Index(None, "resolved_at"),
     Index(None, "raised_at"),

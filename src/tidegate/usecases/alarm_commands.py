@@ -31,7 +31,9 @@ class RaiseAlarm(Command[Answered]):
 
     async def carry_out(self, outside: Outside, caller: Caller) -> Answered:
         """Stop what it concerns, and remember it."""
-        answered = await raise_alarm(outside, self.told, actor=caller.name)
+        answered = await raise_alarm(
+            outside, self.told, actor=caller.name, organisation=_whose(caller)
+        )
         return as_far_as_seen(outside, caller, answered)
 
 
@@ -100,7 +102,10 @@ class TakeAlerts(Command[tuple[Answered, ...]]):
                     # Each by itself: one message may name services of several organisations.
                     resource_of_named(outside, caller, told.service),
                 )
-                answers.append(await raise_alarm(outside, told, actor=self.source))
+                raised = await raise_alarm(
+                    outside, told, actor=self.source, organisation=_whose(caller)
+                )
+                answers.append(raised)
             except TidegateError as exc:
                 failed.append(exc)
         for over in self.resolved:
@@ -111,6 +116,7 @@ class TakeAlerts(Command[tuple[Answered, ...]]):
                     fingerprint=over.fingerprint,
                     began_at=over.began_at,
                     actor=self.source,
+                    organisation=_whose(caller),
                 )
             except TidegateError as exc:
                 failed.append(exc)
@@ -130,3 +136,8 @@ def as_far_as_seen(outside: Outside, caller: Caller, answered: Answered) -> Answ
         held=readable_ids(outside, caller, answered.held),
         released=readable_ids(outside, caller, answered.released),
     )
+
+
+def _whose(caller: Caller) -> str | None:
+    """Return the organisation that what *caller* says can be about; the server's own is about all."""
+    return None if caller.is_root else caller.organisation

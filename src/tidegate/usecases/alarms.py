@@ -60,9 +60,13 @@ class Answered:
     released: tuple[RolloutId, ...] = ()
 
 
-async def raise_alarm(outside: Outside, told: Told, *, actor: str) -> Answered:
+async def raise_alarm(
+    outside: Outside, told: Told, *, actor: str, organisation: str | None = None
+) -> Answered:
     """
     Stop what *told* concerns, and remember it until it is resolved.
+
+    With *organisation* it concerns nothing of another one, whatever labels it has.
 
     An alarm that its source has resolved since it began stays resolved: the message was late. One
     that is active is made worse by a worse severity, and never better.
@@ -78,7 +82,7 @@ async def raise_alarm(outside: Outside, told: Told, *, actor: str) -> Answered:
     now = outside.clock.now()
     with outside.store.begin(read_only=True) as transaction:
         _check_known(transaction, told)
-        alarm, is_late = _place(transaction, told, actor=actor, now=now)
+        alarm, is_late = _place(transaction, told, organisation, actor=actor, now=now)
         effects = {
             rollout.id: _effect(transaction, rollout, alarm) for rollout in transaction.watched()
         }
@@ -93,7 +97,7 @@ async def raise_alarm(outside: Outside, told: Told, *, actor: str) -> Answered:
         ),
         return_exceptions=True,
     )
-    _record(outside, told, held, actor=actor, now=now)
+    _record(outside, told, held, organisation, actor=actor, now=now)
     for stop in stops:
         if isinstance(stop, BaseException):
             # Raised only now: one stop that can't be recorded must not keep the others from being.
@@ -120,7 +124,13 @@ def resolve_alarm(outside: Outside, alarm_id: AlarmId, *, actor: str, reason: st
 
 
 def resolve_told(
-    outside: Outside, *, source: str, fingerprint: str, began_at: datetime, actor: str
+    outside: Outside,
+    *,
+    source: str,
+    fingerprint: str,
+    began_at: datetime,
+    actor: str,
+    organisation: str | None = None,
 ) -> Answered | None:
     """
     Take *source*'s word that what it calls *fingerprint*, begun at *began_at*, is over.
@@ -130,7 +140,7 @@ def resolve_told(
         the message is older than that.
     """
     with outside.store.begin() as transaction:
-        alarm = transaction.latest_alarm(source, fingerprint)
+        alarm = transaction.latest_alarm(source, fingerprint, organisation=organisation)
         if alarm is None or alarm.raised_at > began_at:
             return None
         why = f"{source} says that it is over"
@@ -179,12 +189,21 @@ def _check_known(transaction: Transaction, told: Told) -> None:
 
 
 def _place(
-    transaction: Transaction, told: Told, *, actor: str, now: datetime
+    transaction: Transaction,
+    told: Told,
+    organisation: str | None,
+    *,
+    actor: str,
+    now: datetime,
 ) -> tuple[Alarm, bool]:
     """Return *told* as the alarm that it is, and whether it was over before it arrived."""
     began_at = told.began_at or now
     fingerprint = told.fingerprint
-    known = None if fingerprint is None else transaction.latest_alarm(told.source, fingerprint)
+    known = (
+        None
+        if fingerprint is None
+        else transaction.latest_alarm(told.source, fingerprint, organisation=organisation)
+    )
     if known is not None and known.is_active:
         worse = Severity.PAGE if told.severity is Severity.PAGE else known.severity
         return replace(known, severity=worse), False
@@ -193,7 +212,7 @@ def _place(
     fingerprint = fingerprint or _own_fingerprint(told, actor, began_at)
     return (
         Alarm(
-            id=_id(told.source, fingerprint, began_at),
+            id=_id(told.source, fingerprint, began_at, organisation),
             kind=told.kind,
             severity=told.severity,
             service=told.service,
@@ -204,20 +223,28 @@ def _place(
             labels=tuple(sorted((told.labels or {}).items())),
             raised_at=began_at,
             raised_by=actor,
+            organisation=organisation,
         ),
         False,
     )
 
 
 def _record(
-    outside: Outside, told: Told, held: Sequence[RolloutId], *, actor: str, now: datetime
+    outside: Outside,
+    told: Told,
+    held: Sequence[RolloutId],
+    organisation: str | None,
+    *,
+    actor: str,
+    now: datetime,
 ) -> None:
     with outside.store.begin() as transaction:
         # Looked up again: another message about it may have been quicker.
-        alarm, is_late = _place(transaction, told, actor=actor, now=now)
+        alarm, is_late = _place(transaction, told, organisation, actor=actor, now=now)
         if is_late:
             return
-        if transaction.latest_alarm(alarm.source, alarm.fingerprint) != alarm:
+        known = transaction.latest_alarm(alarm.source, alarm.fingerprint, organisation=organisation)
+        if known != alarm:
             transaction.put_alarm(alarm)
             _note(transaction, held, actor=actor, verb="alarm", why=describe(alarm), now=now)
     _wake(outside, held)
@@ -228,9 +255,10 @@ def _own_fingerprint(told: Told, actor: str, began_at: datetime) -> str:
     return hashlib.sha256(repr([str(part) for part in said]).encode()).hexdigest()[:ID_LENGTH]
 
 
-def _id(source: str, fingerprint: str, began_at: datetime) -> AlarmId:
+def _id(source: str, fingerprint: str, began_at: datetime, organisation: str | None) -> AlarmId:
     """The same alarm gets the same id on every server, so that two can't both record it."""
-    text = repr([source, fingerprint, began_at.isoformat()])
+    whose = [] if organisation is None else [organisation]
+    text = repr([source, fingerprint, began_at.isoformat(), *whose])
     return AlarmId(f"a-{hashlib.sha256(text.encode()).hexdigest()[:ID_LENGTH]}")
 
 

@@ -113,7 +113,7 @@ async def declare_emergency(
             hint="start it as usual; a first deployment exposes nobody to anything new",
         )
     with outside.store.begin() as transaction:
-        alarms = _alarms(transaction, proposal.spec)
+        alarms = _alarms(transaction, proposal.spec, resource.organisation)
         measured = _measured(alarms, proposal.spec, incident)
         unmet = unmet_criteria(protocol, (*claimed, *measured))
         if unmet:
@@ -247,11 +247,11 @@ def _claimed(facts: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((name, write_value(value)) for name, value in facts.items()))
 
 
-def _alarms(transaction: Transaction, spec: ServiceSpec) -> tuple[Alarm, ...]:
+def _alarms(transaction: Transaction, spec: ServiceSpec, organisation: str) -> tuple[Alarm, ...]:
     return tuple(
         alarm
         for alarm in transaction.active_alarms()
-        if concerns(alarm, spec.name, spec.plan.alerts)
+        if alarm.reaches(organisation) and concerns(alarm, spec.name, spec.plan.alerts)
     )
 
 

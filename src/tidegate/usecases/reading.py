@@ -249,7 +249,16 @@ def find_alarm(outside: Outside, caller: Caller, alarm_id: str) -> Alarm:
 
 
 def sees_alarm(transaction: Transaction, access: Access, alarm: Alarm) -> bool:
-    """Return whether *alarm* exists for the caller: by its service, else for the server's own token."""
-    if alarm.service is None:
-        return access.caller.is_root
-    return sees_service(transaction, access, alarm.service)
+    """
+    Return whether *alarm* exists for the caller: by its service, where the server knows that.
+
+    What names no service, or one that the server doesn't know, is seen in the organisation that said it.
+    """
+    caller = access.caller
+    if not (alarm.reaches(caller.organisation) or caller.is_root):
+        return False
+    touched = None if alarm.service is None else resource_of_service(transaction, alarm.service)
+    if touched is not None:
+        return access.may_read(touched)
+    own = alarm.organisation is not None
+    return caller.is_root or (own and access.may_read(Resource(organisation=caller.organisation)))

@@ -70,6 +70,9 @@ def passed(rollout):
         (in_state(State.BAKING), {**REPORT, **TICKET}, Effect.HOLD),
         (in_state(State.BAKING), {"service": OTHER}, Effect.IGNORE),
         (in_state(State.BAKING), {"resolved_at": START}, Effect.IGNORE),
+        # What one organisation says stops nothing of another one, whatever it names.
+        (in_state(State.BAKING), {"organisation": "umbrella"}, Effect.IGNORE),
+        (in_state(State.BAKING), {"organisation": "default"}, Effect.HALT),
         (in_state(State.APPLYING), {}, Effect.HALT),
         (in_state(State.HELD), {}, Effect.HALT),
         (passed(in_state(State.WAITING, phase_index=1)), {}, Effect.HALT),

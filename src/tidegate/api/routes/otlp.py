@@ -17,7 +17,7 @@ from tidegate.api.access import Calls, GuardedRoute, operation
 from tidegate.api.problems import refusal
 from tidegate.api.state import World
 from tidegate.domain.access.permissions import Permission
-from tidegate.errors import InvalidRequestError, RefusedError
+from tidegate.errors import InvalidRequestError, NotFoundError, RefusedError
 from tidegate.usecases.bus import perform
 from tidegate.usecases.metrics_commands import SendMetrics
 
@@ -31,7 +31,13 @@ router = APIRouter(tags=["signals"], route_class=GuardedRoute)
 
 @router.post(
     "/otlp/v1/metrics",
-    **operation(Permission.SEND_METRICS, InvalidRequestError, RefusedError, refusals=(413, 415)),
+    **operation(
+        Permission.SEND_METRICS,
+        InvalidRequestError,
+        NotFoundError,
+        RefusedError,
+        refusals=(413, 415),
+    ),
 )
 async def take_metrics(request: Request, outside: World, caller: Calls) -> Response:
     """

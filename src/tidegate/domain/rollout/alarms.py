@@ -43,7 +43,7 @@ class Alarm:
     `service` is the service it names, None when it names none; `target` likewise. `source` is who
     said it first (`alertmanager`, `api`, `user`); `fingerprint` is what this source calls it by, so
     that saying it again changes nothing. `raised_at` is when it began, by its source. `resolution`
-    says why it is over.
+    says why it is over. `organisation` is the one that it can be about, None for every one.
     """
 
     id: AlarmId
@@ -60,6 +60,11 @@ class Alarm:
     resolved_at: datetime | None = None
     resolved_by: str | None = None
     resolution: str = ""
+    organisation: str | None = None
+
+    def reaches(self, organisation: str) -> bool:
+        """Return whether it can be about anything of *organisation*."""
+        return self.organisation in (None, organisation)
 
     @property
     def is_active(self) -> bool:

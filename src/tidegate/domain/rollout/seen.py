@@ -136,7 +136,9 @@ def alarm_effect(rollout: Rollout, alarm: Alarm) -> Effect:
     but exposure doesn't rise in a service that is in trouble.
     """
     policy = rollout.plan.alerts
-    if not alarm.is_active or not concerns(alarm, rollout.service, policy):
+    if not alarm.is_active or not alarm.reaches(rollout.organisation):
+        return Effect.IGNORE
+    if not concerns(alarm, rollout.service, policy):
         return Effect.IGNORE
     effect = effect_by_severity(alarm, policy)
     if effect is not Effect.HALT:

@@ -83,6 +83,24 @@ class AlarmPromises:
             assert transaction.latest_alarm("user", over.fingerprint) == other
             assert transaction.latest_alarm("nobody", over.fingerprint) is None
 
+    def test_what_another_organisation_calls_the_same_is_another_alarm(self, store: Store) -> None:
+        """Nobody resolves, or makes worse, what somebody else was told."""
+        of_all = an_alarm("a-1")
+        of_acme = replace(of_all, id=AlarmId("a-2"), organisation="acme", raised_at=LATER)
+        with store.begin() as transaction:
+            transaction.put_alarm(of_all)
+            transaction.put_alarm(of_acme)
+
+        with store.begin(read_only=True) as transaction:
+            found = [
+                transaction.latest_alarm(
+                    of_all.source, of_all.fingerprint, organisation=organisation
+                )
+                for organisation in (None, "acme", "umbrella")
+            ]
+
+        assert found == [of_all, of_acme, None]
+
     def test_an_unknown_alarm_is_not_found(self, store: Store) -> None:
         """Nothing stands for what isn't there."""
         with store.begin(read_only=True) as transaction, pytest.raises(NotFoundError, match="a-9"):
