@@ -15,6 +15,7 @@ from tidegate.domain.access.permissions import Permission
 from tidegate.domain.access.roles import Role
 from tidegate.domain.access.sessions import Session
 from tidegate.domain.calendar.freezes import FreezeScope
+from tidegate.domain.emergency.model import Debt, DebtId, DebtState
 from tidegate.domain.quantities import ServiceName
 from tidegate.domain.rollout.alarms import AlarmKind, Severity
 from tidegate.domain.rollout.machine import State
@@ -32,6 +33,7 @@ from tidegate.usecases.freeze_commands import AddFreeze
 from tidegate.usecases.gate_commands import SubmitEvidence
 from tidegate.usecases.policy_commands import ApplyPolicy
 from tidegate.usecases.rollout_commands import StartRollout
+from tidegate.usecases.shelves import DEBTS
 from tidegate.usecases.stop_commands import GiveStopOrder
 from tidegate.usecases.token_commands import IssueToken
 from tidegate.usecases.tokens import SESSIONS
@@ -212,6 +214,22 @@ async def two_tenants(world: MemoryWorld) -> Acme:
             reason=f"{MARK} has people",
         ),
     )
+    debt = Debt(
+        id=DebtId(f"{MARK}-debt"),
+        emergency_id=emergency.emergency.id,
+        rollout_id=None,
+        service=ServiceName(f"{MARK}-shop"),
+        project="default",
+        gate=f"{MARK}-tests",
+        owner=f"{MARK}-team",
+        due_at=world.clock.now() + timedelta(days=1),
+        state=DebtState.OPEN,
+        because=f"{MARK} was exploited",
+        changed_at=world.clock.now(),
+        organisation="acme",
+    )
+    with world.store.begin() as transaction:
+        DEBTS.put(transaction, debt)
     numbers = {one.order.number for one in orders} | {one.freeze.number for one in freezes}
     entries = {1, 2, *range(_entries(world) - 12, _entries(world) + 1)}
     return Acme(
@@ -223,6 +241,7 @@ async def two_tenants(world: MemoryWorld) -> Acme:
             "alarm": (alarm.alarm.id,),
             "grant": (grant.id,),
             "token": (token.token.id,),
+            "debt": (debt.id,),
             "session": (session.id,),
             "gate": (f"{MARK}-tests",),
             "emergency": (emergency.emergency.id, f"{MARK}-shop"),

@@ -34,7 +34,12 @@ from tidegate.usecases.approve import ApproveRollout, RejectRollout, TakeBackWor
 from tidegate.usecases.bus import COMMANDS, Command, perform
 from tidegate.usecases.calendar_exceptions import ExceptFromCalendar
 from tidegate.usecases.emergencies import Declaration
-from tidegate.usecases.emergency_commands import ApproveEmergency, DeclareEmergency
+from tidegate.usecases.emergency_commands import (
+    ApproveEmergency,
+    CloseEmergency,
+    DeclareEmergency,
+    WaiveDebt,
+)
 from tidegate.usecases.freeze_commands import AddFreeze, LiftFreeze
 from tidegate.usecases.gate_commands import CheckGates, SubmitEvidence
 from tidegate.usecases.metrics_commands import SendMetrics
@@ -123,6 +128,10 @@ SAMPLES: dict[str, Sample] = {
     "ApproveEmergency": lambda acme: ApproveEmergency(
         emergency=acme.values["emergency"][0], reason="x"
     ),
+    "CloseEmergency": lambda acme: CloseEmergency(
+        emergency=acme.values["emergency"][0], reason="x"
+    ),
+    "WaiveDebt": lambda acme: WaiveDebt(debt=acme.values["debt"][0], reason="x"),
     "SubmitEvidence": lambda _: SubmitEvidence(
         service=SHOP, gate="tests", change={}, name="x", content=b"x"
     ),
