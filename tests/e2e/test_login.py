@@ -1,23 +1,16 @@
 """Logging in as a person does: a server, an identity provider and the command line, each a process."""
 
-import os
 import stat
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
-import httpx
 import pytest
 from oidc_provider import Provider, a_provider
-from running_site import Server, Site
+from person import Person
+from running_site import Site
 
 pytestmark = pytest.mark.e2e
-
-ENDS_WITHIN_SECONDS = 60
 
 
 @pytest.fixture
@@ -29,52 +22,6 @@ def provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Provid
         monkeypatch.setenv("TIDEGATE_OIDC_ISSUER", running.issuer)
         monkeypatch.setenv("TIDEGATE_OIDC_CLIENT_SECRET_FILE", str(secret))
         yield running
-
-
-class Person:
-    """Somebody with a home of their own at this machine, who uses the command line."""
-
-    def __init__(self, server: Server, home: Path) -> None:
-        self.home = home
-        self._environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("TIDEGATE_")
-        } | {"TIDEGATE_URL": server.url, "TIDEGATE_STATE_DIR": str(home), "NO_COLOR": "1"}
-
-    def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            [sys.executable, "-m", "tidegate.cli.app", *arguments],
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, *arguments: str) -> tuple[int, str]:
-        """Run a command; return its exit code and all that it said."""
-        process = self.start(*arguments)
-        out, err = process.communicate(timeout=ENDS_WITHIN_SECONDS)
-        return process.returncode, out + err
-
-    def log_in(self, provider: Provider, sub: str, *arguments: str) -> tuple[int, str]:
-        """Log in as *sub*, with a browser that goes where the command says."""
-        process = self.start("auth", "login", "--no-browser", *arguments)
-        watch = threading.Timer(ENDS_WITHIN_SECONDS, process.kill)
-        watch.start()
-        try:
-            assert process.stderr is not None
-            told = process.stderr.readline()
-            assert told.startswith("log in here: "), told + process.stderr.read()
-            address = told.removeprefix("log in here: ").strip()
-            # A page that knows the port, and not the state, doesn't get in between.
-            back = parse_qs(urlsplit(address).query)["redirect_uri"][0]
-            httpx.get(back, params={"code": "of-an-attacker", "state": "guess"})
-            provider.log_in(address, sub, follow=True)
-            out, err = process.communicate(timeout=ENDS_WITHIN_SECONDS)
-        finally:
-            watch.cancel()
-            process.kill()
-        return process.returncode, out + err
 
 
 async def test_a_person_logs_in_acts_and_logs_out(

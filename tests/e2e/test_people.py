@@ -283,15 +283,19 @@ async def test_a_halt_asks_nothing_and_going_on_needs_a_reason(team: Team) -> No
     assert resumed.json()["attempt"] == 2
 
 
-async def test_a_second_rollout_of_a_service_is_refused(team: Team) -> None:
-    """It is told which one is active, and that one goes on untouched."""
+async def test_a_second_rollout_of_a_service_is_queued_and_can_be_taken_out(team: Team) -> None:
+    """It is told which one it waits for; taking it out leaves that one untouched."""
     async with team.started("1.1.0") as rollout_id:
-        refused = team.cli("start", "--change", "code=1.2.0")
-        ids = [one for one, _, _ in team.rollouts()]
+        queued = team.cli("start", "--change", "code=1.2.0")
+        second = queued.out.split()[1]
+        out = team.cli("halt", second, "--reason", "not today")
+        states = {one: state for one, state, _ in team.rollouts()}
 
-    assert refused.code == 6
-    assert rollout_id in refused.err
-    assert ids[0] == rollout_id
+    assert queued.code == 0
+    assert f"it waits for rollout {rollout_id}" in queued.out
+    assert out.code == 0, out.err
+    assert states[second] == "abandoned"
+    assert states[rollout_id] not in ("halted", "recovering", "rolled_back")
 
 
 def test_the_status_is_one_document_for_programs(team: Team) -> None:

@@ -329,6 +329,7 @@ def forge(real: Approval, forgery: str, now: datetime) -> Approval:
     """Return an approval that says something which isn't so."""
     binding = real.binding
     assert binding is not None
+    # Phases and attempts that will never come: a forged word about the next one would be about that.
     changes: dict[str, dict[str, Any]] = {
         "author": {"person": AUTHOR},
         "nobody": {"person": None},
@@ -336,8 +337,8 @@ def forge(real: Approval, forgery: str, now: datetime) -> Approval:
         "second name": {"binding": None},
         "unbound": {"person": real.by, "binding": None},
         "expired": {"person": real.by, "expires_at": now},
-        "other phase": {"person": real.by, "phase_index": real.phase_index + 1},
-        "other attempt": {"person": real.by, "attempt": real.attempt + 1},
+        "other phase": {"person": real.by, "phase_index": real.phase_index + 1000},
+        "other attempt": {"person": real.by, "attempt": real.attempt + 1000},
         "other plan": {"person": real.by, "plan_hash": "sha256:other"},
         "other change": {"person": real.by, "binding": replace(binding, change="sha256:0")},
         "other policy": {"person": real.by, "binding": replace(binding, policy="sha256:0")},

@@ -1,7 +1,6 @@
 """`tidegate policy`: what an organisation says once for all of its services, in `tidegate-org.yaml`."""
 
 import difflib
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -13,6 +12,7 @@ from tidegate.cli.commanding import Yes
 from tidegate.cli.session import Session, with_session
 from tidegate.cli.text.columns import Cell, columns
 from tidegate.cli.text.times import write_instant
+from tidegate.drivers.clock.system import SystemClock
 from tidegate.errors import InvalidDocumentError
 
 app = typer.Typer(help="Policy: show, history, validate, apply.", no_args_is_help=True)
@@ -69,7 +69,7 @@ def validate(session: Session, file: PolicyPath = Path(FILE_NAME)) -> int:
     from tidegate.documents.policy_file import read_policy
 
     try:
-        policy = read_policy(_read(file), file=str(file), today=datetime.now(UTC).date())
+        policy = read_policy(_read(file), file=str(file), today=SystemClock().now().date())
     except InvalidDocumentError as exc:
         lines = exc.message.splitlines()
         session.printer.show(

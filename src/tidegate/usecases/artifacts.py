@@ -24,8 +24,8 @@ from tidegate.usecases.outside import Outside
 from tidegate.usecases.record import ENGINE, note_fact
 from tidegate.usecases.shelves import Shelf
 
-LOOKED_UP_EVERY: Final = timedelta(seconds=20)
-"""How often the artifact of an approved rollout that still waits is looked up."""
+LOOKED_UP_EVERY: Final = timedelta(seconds=5)
+"""How often the artifact of an approved rollout that still waits is looked up, at most."""
 
 FRESH_FOR: Final = timedelta(seconds=60)
 """For how long an answer lets a phase begin: a few turns of a rollout that nothing wakes."""
@@ -55,7 +55,12 @@ async def look_up_for_rise(outside: Outside, rollout: Rollout) -> bool:
     with outside.store.begin(read_only=True) as transaction:
         known = RESOLUTIONS.get(transaction, rollout.id)
     now = outside.clock.now()
-    if known is not None and abs(now - known.checked_at) < LOOKED_UP_EVERY:
+    # An answer from before the wait began, as of an approval during the bake, is no answer to a rise.
+    if (
+        known is not None
+        and rollout.state_since < known.checked_at
+        and (abs(now - known.checked_at) < LOOKED_UP_EVERY)
+    ):
         return False
     await look_up(outside, rollout)
     return True

@@ -38,11 +38,13 @@ from tidegate.usecases.emergency_commands import (
     ApproveEmergency,
     CloseEmergency,
     DeclareEmergency,
+    HoldDrill,
     WaiveDebt,
 )
 from tidegate.usecases.freeze_commands import AddFreeze, LiftFreeze
 from tidegate.usecases.gate_commands import CheckGates, SubmitEvidence
 from tidegate.usecases.metrics_commands import SendMetrics
+from tidegate.usecases.policy_commands import ApplyPolicy
 from tidegate.usecases.rollout_commands import (
     AbandonRollout,
     HaltRollout,
@@ -132,6 +134,10 @@ SAMPLES: dict[str, Sample] = {
         emergency=acme.values["emergency"][0], reason="x"
     ),
     "WaiveDebt": lambda acme: WaiveDebt(debt=acme.values["debt"][0], reason="x"),
+    "HoldDrill": lambda _: HoldDrill(resolved=the_shop(ACME_DOCUMENT), type="security"),
+    "ApplyPolicy": lambda _: ApplyPolicy(
+        text="version: 1\norganisation: acme\n", at="", reason="x"
+    ),
     "SubmitEvidence": lambda _: SubmitEvidence(
         service=SHOP, gate="tests", change={}, name="x", content=b"x"
     ),

@@ -9,7 +9,7 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 import pytest
 
@@ -48,16 +48,23 @@ def guarded() -> list[GuardedRoute]:
 
 
 def commands_of(endpoint: Any) -> set[type[Command[Any]]]:
-    """Return the commands whose names are in the code of *endpoint*."""
+    """Return the commands whose names are in the code of *endpoint*, or of a route that it hands on to."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(endpoint)))
     return set(_commands(tree, inspect.unwrap(endpoint).__globals__))
 
 
 def _commands(tree: ast.AST, names: dict[str, Any]) -> Iterator[type[Command[Any]]]:
+    endpoints = {route.endpoint for route in guarded()}
     for node in ast.walk(tree):
-        found = names.get(node.id) if isinstance(node, ast.Name) else None
+        found = names.get(node.func.id) if _is_call(node) else None
         if isinstance(found, type) and issubclass(found, Command):
             yield found
+        elif inspect.isfunction(found) and found in endpoints:
+            yield from commands_of(found)
+
+
+def _is_call(node: ast.AST) -> TypeGuard[Any]:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
 
 
 def permission_of(route: GuardedRoute) -> Permission:

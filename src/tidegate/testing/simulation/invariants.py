@@ -239,7 +239,8 @@ def one_active_rollout_per_target(before: Moment, after: Moment) -> Iterator[str
         return
     taken: dict[tuple[str, str], RolloutId] = {}
     for rollout in after.rollouts.values():
-        if rollout.state in FINAL:
+        # What waits in the queue moves nothing yet.
+        if rollout.state in FINAL or rollout.state is State.PLANNED:
             continue
         for placement in rollout.plan.placements():
             key = (placement.service, placement.target)
