@@ -1,5 +1,5 @@
 """
-The whole way as people go it: log in, propose, be refused one's own approval, hurry, owe, and settle.
+The whole way as people go it: log in, propose, be refused one's own approval, hurry, and owe.
 
 A real server that believes only its identity provider, a real provider, real files, and five people and a
 pipeline with the command line. What is changed is a document, so nothing of a proxy is in here.
@@ -63,7 +63,7 @@ ROLES = {
     "alice": ("developer", "approver"),
     "bob": ("approver",),
     "carol": ("incident-commander",),
-    "dave": ("incident-commander",),
+    "dave": ("incident-commander", "operator"),
     "erin": ("policy-editor",),
 }
 SCOPE = "default/default/lab"
@@ -202,7 +202,7 @@ def scanned(cast: Cast, folder: Path, version: str, *, findings: int = 0) -> Non
 
 
 async def test_the_whole_way(site: Site, provider: Provider, fleet: Fleet, tmp_path: Path) -> None:
-    """From logging in to a debt that is settled; each refusal where it belongs."""
+    """From logging in to a debt that blocks; each refusal where it belongs."""
     server = await site.serve()
     (tmp_path / "tidegate.yaml").write_text(DOCUMENT, encoding="utf-8")
     (tmp_path / "tidegate-org.yaml").write_text(POLICY, encoding="utf-8")
@@ -216,7 +216,7 @@ async def test_the_whole_way(site: Site, provider: Provider, fleet: Fleet, tmp_p
 
     await _own_change_and_a_moved_artifact(cast, server, tmp_path)
     hurried = await _an_emergency_that_turns_out_red(cast, server, fleet, tmp_path)
-    await _what_is_owed_blocks_until_it_is_settled(cast, server, tmp_path, hurried)
+    await _what_is_owed_blocks(cast, server, tmp_path, hurried)
 
 
 async def _own_change_and_a_moved_artifact(cast: Cast, server: Server, folder: Path) -> None:
@@ -266,27 +266,18 @@ async def _an_emergency_that_turns_out_red(
     return emergency
 
 
-async def _what_is_owed_blocks_until_it_is_settled(
-    cast: Cast, server: Server, folder: Path, emergency: str
-) -> None:
+async def _what_is_owed_blocks(cast: Cast, server: Server, folder: Path, emergency: str) -> None:
     owed = cast.does("alice", "debt", "list")
     assert "sarif" in owed
     fourth = cast.does("alice", "start", "--change", "greeting=v4.json", "-o", "name").strip()
     scanned(cast, folder, "v4.json")
     paged = await waits_for(server, fourth, "alarm", "put off by emergency")
     assert "sarif" in paged
-    alarm = cast.does("carol", "alarm", "list", "-o", "name").strip()
-    cast.does("carol", "alarm", "resolve", alarm)
+    alarm = cast.does("dave", "alarm", "list", "-o", "name").strip()
+    cast.does("dave", "alarm", "resolve", alarm, "--reason", "the debt is known")
     held = await waits_for(server, fourth, "debt")
     assert emergency in held and "sarif" in held
     cast.does("carol", "emergency", "close", emergency, "--reason", "done", code=6)
 
-    scanned(cast, folder, "v3.json")
-    await comes_to(server, fourth, "baking")
-    cast.does("bob", "approve", fourth, "--comment", "read this one as well")
-    await comes_to(server, fourth, "completed")
-    report = cast.does("carol", "emergency", "report", emergency)
-    assert "sarif" in report
-    cast.does("carol", "emergency", "close", emergency, "--reason", "INC-431 is reviewed")
     verified = cast.root("ledger", "verify")
     assert verified.code == 0, verified.err
