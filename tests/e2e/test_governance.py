@@ -37,9 +37,9 @@ health:
 prove: {errors: 5pp}
 plan:
   phases:
-    - {name: some, traffic: 50%, bake: 24s, bake_max: 90s}
-    - {name: all, traffic: 100%, bake: 24s, bake_max: 90s, approve: 1 of team-release}
-  apply_within: 6s
+    - {name: some, traffic: 50%, bake: 24s, bake_max: 180s}
+    - {name: all, traffic: 100%, bake: 24s, bake_max: 180s, approve: 1 of team-release}
+  apply_within: 20s
   quarantine: 60s
 gates:
   before_start: [sarif]
