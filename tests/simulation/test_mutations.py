@@ -343,13 +343,11 @@ def the_ledger_forgets_what_came_before(patch):
 
 @mutation(run_world, "one_active_rollout_per_target")
 def targets_are_not_claimed(patch):
-    add = store.MemoryTransaction.add_rollout
-
-    def unclaimed(self, rollout):
+    def nobody(self, service, targets):
         self._kept.claims.clear()
-        add(self, rollout)
+        return []
 
-    patch.setattr(store.MemoryTransaction, "add_rollout", unclaimed)
+    patch.setattr(store.MemoryTransaction, "holders", nobody)
 
 
 @mutation(
