@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from tidegate.api.guard import LOOPBACK_NAMES, Guard
 from tidegate.api.limits import RateLimit
 from tidegate.api.pages.login import router as login_pages
-from tidegate.api.pages.routes import router as pages
+from tidegate.api.pages.routes import PAGES
 from tidegate.api.problems import handle_errors
 from tidegate.api.routes.access import router as access
 from tidegate.api.routes.alarms import router as alarms
@@ -115,7 +115,7 @@ def _routed() -> FastAPI:
         otlp,
         health,
         login_pages,
-        pages,
+        *PAGES,
     ):
         app.include_router(router)
     handle_errors(app)

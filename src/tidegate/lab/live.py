@@ -18,6 +18,9 @@ from tidegate.api.tokens import page_link
 from tidegate.lab import story
 from tidegate.lab.world import LabOptions, LabServer, World, built
 
+LAB_PERSON: Final = "you"
+"""As whom the lab's page acts: whoever reads its link in their own terminal."""
+
 _COLOURS: Final = {"lab": "cyan", "healthy": "green", "harmful": "red"}
 
 
@@ -106,5 +109,5 @@ def _say_how_to_go_on(console: Console, server: LabServer) -> None:
     console.print("           crash-at-start | crash-later | flapping")
     console.print("mend it:   tidegate lab heal        end: tidegate lab down, or Ctrl-C")
     # Last, so that it is what a person sees: here the story goes on.
-    console.print(f"page:      {page_link(server.url, server.token)}", markup=False)
+    console.print(f"page:      {page_link(server.url, server.token, LAB_PERSON)}", markup=False)
     sys.stdout.flush()
