@@ -30,6 +30,7 @@ STYLES: Final = (
     "chart",
     "graph",
     "ledger",
+    "changes",
     "screens",
     "print",
 )

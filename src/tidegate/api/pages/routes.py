@@ -3,13 +3,14 @@
 from typing import Final
 
 from tidegate.api.pages import acting, files, theme
-from tidegate.api.pages.screens import ledger, overview, rollout
+from tidegate.api.pages.screens import changes, ledger, overview, rollout
 
 PAGES: Final = (
     files.router,
     theme.router,
     acting.router,
     overview.router,
+    changes.router,
     ledger.router,
     rollout.router,
 )
