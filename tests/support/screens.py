@@ -27,6 +27,7 @@ class Screen:
             `TIDEGATE_TEST_PROFILE=full`.
         status: What it answers when all is well.
         reads_store: Whether it shows what the store holds, so that it can't without one.
+        needs_history: Whether it shows one thing that isn't there on a server's first day.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Screen:
     scenes: tuple[Scene, ...] = (Scene.NORMAL,)
     status: int = 200
     reads_store: bool = True
+    needs_history: bool = False
 
     def path_in(self, staged: Staged) -> str:
         """Return its address in a scene."""
@@ -43,7 +45,7 @@ class Screen:
 
     def is_in(self, scene: Scene) -> bool:
         """Return whether it exists in *scene*."""
-        return scene is not Scene.EMPTY or "{" not in self.path
+        return scene is not Scene.EMPTY or not (self.needs_history or "{" in self.path)
 
     def status_in(self, scene: Scene) -> int:
         """Return what it answers in *scene*."""
@@ -61,6 +63,28 @@ SCREENS: Final = (
     Screen(name="rollout-waiting", path="/rollouts/{search}"),
     Screen(name="rollout-queued", path="/rollouts/{search_next}"),
     Screen(name="rollout-rolled-back", path="/rollouts/{pricing}"),
+    Screen(
+        name="ledger",
+        path="/ledger",
+        scenes=(Scene.EMPTY, Scene.NORMAL, Scene.HOSTILE, Scene.ERROR),
+    ),
+    Screen(name="ledger-entry", path="/ledger/14", needs_history=True),
+    Screen(name="ledger-replay", path="/ledger/14?replay=yes", needs_history=True),
+    Screen(name="ledger-verify", path="/ledger/verify"),
+    Screen(name="ledger-heads", path="/ledger/heads"),
+    Screen(name="changes", path="/changes", scenes=(Scene.EMPTY, Scene.NORMAL, Scene.HOSTILE)),
+    Screen(
+        name="change",
+        path="/changes/checkout/code",
+        needs_history=True,
+        scenes=(Scene.NORMAL, Scene.HALTED),
+    ),
+    Screen(name="admin", path="/admin", scenes=(Scene.EMPTY, Scene.NORMAL)),
+    Screen(name="admin-targets", path="/admin/targets"),
+    Screen(name="admin-signals", path="/admin/signals"),
+    Screen(name="admin-gates", path="/admin/gates"),
+    Screen(name="admin-access", path="/admin/access"),
+    Screen(name="admin-tokens", path="/admin/tokens"),
     Screen(name="refused", path="/rollouts/nothing", status=404),
 )
 

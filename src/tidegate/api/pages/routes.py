@@ -2,14 +2,16 @@
 
 from typing import Final
 
-from tidegate.api.pages import acting, files, theme
-from tidegate.api.pages.screens import changes, ledger, overview, rollout
+from tidegate.api.pages import acting, acting_admin, files, theme
+from tidegate.api.pages.screens import admin, changes, ledger, overview, rollout
 
 PAGES: Final = (
     files.router,
     theme.router,
     acting.router,
+    acting_admin.router,
     overview.router,
+    admin.router,
     changes.router,
     ledger.router,
     rollout.router,
