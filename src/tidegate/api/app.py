@@ -7,9 +7,12 @@ There is no state here but what it is given, so a test and the server run the sa
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.routing import Route
 
 from tidegate.api.guard import LOOPBACK_NAMES, Guard
 from tidegate.api.limits import RateLimit
+from tidegate.api.live.endpoint import PATH, LiveEndpoint
+from tidegate.api.live.watcher import MOST_STREAMS, Live
 from tidegate.api.pages.login import router as login_pages
 from tidegate.api.pages.routes import PAGES
 from tidegate.api.problems import handle_errors
@@ -50,6 +53,7 @@ def create_app(
     hosts: frozenset[str] = LOOPBACK_NAMES,
     public_url: str | None = None,
     limit: RateLimit | None = None,
+    most_live: int = MOST_STREAMS,
 ) -> FastAPI:
     """
     Return the application.
@@ -61,6 +65,8 @@ def create_app(
         hosts: The names that this server goes by. A request under another name is refused.
         public_url: How browsers reach it, where that isn't the address that they ask for.
         limit: How fast one token may ask. None limits nobody.
+        most_live: How many pages may be live at once. Whoever ends the server closes `app.state.live`
+            first, or their streams keep it.
 
     Raises:
         ValueError: *token* is empty: that would open the API to everyone.
@@ -71,6 +77,7 @@ def create_app(
     app.state.server = ServerState(
         outside=outside, token=token, version=version, public_url=public_url, limit=limit
     )
+    app.state.live = Live(outside, most_streams=most_live)
     app.add_middleware(Guard, hosts=hosts)
     return app
 
@@ -118,6 +125,7 @@ def _routed() -> FastAPI:
         *PAGES,
     ):
         app.include_router(router)
+    app.router.routes.append(Route(PATH, LiveEndpoint(), include_in_schema=False))
     handle_errors(app)
     return app
 
