@@ -27,6 +27,7 @@ STYLES: Final = (
     "meter",
     "matrix",
     "log",
+    "health",
     "chart",
     "graph",
     "ledger",

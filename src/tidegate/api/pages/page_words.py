@@ -103,6 +103,15 @@ def phase_mark(state: str) -> str:
     return PHASE_MARKS[state] + _TEXT_STYLE
 
 
+HEALTH_MARKS: Final = {"healthy": "✓", "degraded": "◐", "unhealthy": "✖", "unknown": "?"}
+"""One shape per state of a part of a service. Unknown looks like a question and never like healthy."""
+
+
+def health_mark(health: str) -> str:
+    """Return the mark of a state of health."""
+    return HEALTH_MARKS[health] + _TEXT_STYLE
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """A screen in the navigation. `on_phone` is whether it is in the bar at the bottom there."""

@@ -2,18 +2,29 @@
 
 from typing import Final
 
-from tidegate.api.pages import acting, acting_admin, files, theme
-from tidegate.api.pages.screens import admin, changes, ledger, overview, rollout
+from tidegate.api.pages import acting, acting_admin, acting_services, files, theme
+from tidegate.api.pages.screens import (
+    admin,
+    changes,
+    ledger,
+    overview,
+    rollout,
+    service,
+    services,
+)
 
 PAGES: Final = (
     files.router,
     theme.router,
     acting.router,
     acting_admin.router,
+    acting_services.router,
     overview.router,
     admin.router,
     changes.router,
     ledger.router,
     rollout.router,
+    services.router,
+    service.router,
 )
 """In the order in which they are asked: a screen with a fixed path before one with a name in it."""
