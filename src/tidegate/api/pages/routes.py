@@ -3,7 +3,7 @@
 from typing import Final
 
 from tidegate.api.pages import acting, acting_services, files, theme
-from tidegate.api.pages.screens import overview, rollout, service, services
+from tidegate.api.pages.screens import health, overview, rollout, service, services
 
 PAGES: Final = (
     files.router,
@@ -13,6 +13,7 @@ PAGES: Final = (
     overview.router,
     rollout.router,
     services.router,
+    health.router,
     service.router,
 )
 """In the order in which they are asked: a screen with a fixed path before one with a name in it."""
