@@ -3,7 +3,7 @@
 from typing import Final
 
 from tidegate.api.pages import acting, acting_services, files, theme
-from tidegate.api.pages.screens import ledger, overview, rollout, service, services
+from tidegate.api.pages.screens import health, ledger, overview, rollout, service, services
 
 PAGES: Final = (
     files.router,
@@ -14,6 +14,7 @@ PAGES: Final = (
     ledger.router,
     rollout.router,
     services.router,
+    health.router,
     service.router,
 )
 """In the order in which they are asked: a screen with a fixed path before one with a name in it."""
