@@ -4,9 +4,10 @@ Makes the application: the routes of the API, the pages, and what stands before 
 There is no state here but what it is given, so a test and the server run the same application.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.routing import Route
 
 from tidegate.api.guard import LOOPBACK_NAMES, Guard
@@ -14,6 +15,7 @@ from tidegate.api.limits import RateLimit
 from tidegate.api.live.endpoint import PATH, LiveEndpoint
 from tidegate.api.live.watcher import MOST_STREAMS, Live
 from tidegate.api.pages.login import router as login_pages
+from tidegate.api.pages.page_words import Place
 from tidegate.api.pages.routes import PAGES
 from tidegate.api.problems import handle_errors
 from tidegate.api.routes.access import router as access
@@ -45,6 +47,14 @@ from tidegate.api.state import ServerState
 from tidegate.usecases.outside import Outside
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MorePages:
+    """Screens that a server has besides the usual ones: their routes, and where they are found."""
+
+    router: APIRouter
+    places: tuple[Place, ...]
+
+
 def create_app(
     outside: Outside,
     *,
@@ -54,6 +64,7 @@ def create_app(
     public_url: str | None = None,
     limit: RateLimit | None = None,
     most_live: int = MOST_STREAMS,
+    more: MorePages | None = None,
 ) -> FastAPI:
     """
     Return the application.
@@ -67,6 +78,7 @@ def create_app(
         limit: How fast one token may ask. None limits nobody.
         most_live: How many pages may be live at once. Whoever ends the server closes `app.state.live`
             first, or their streams keep it.
+        more: Screens besides the usual ones, as the lab has.
 
     Raises:
         ValueError: *token* is empty: that would open the API to everyone.
@@ -74,8 +86,15 @@ def create_app(
     if not token:
         raise ValueError("the token is empty")
     app = _routed()
+    if more is not None:
+        app.include_router(more.router)
     app.state.server = ServerState(
-        outside=outside, token=token, version=version, public_url=public_url, limit=limit
+        outside=outside,
+        token=token,
+        version=version,
+        public_url=public_url,
+        limit=limit,
+        places=() if more is None else more.places,
     )
     app.state.live = Live(outside, most_streams=most_live)
     app.add_middleware(Guard, hosts=hosts)
