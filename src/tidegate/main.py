@@ -25,7 +25,7 @@ import httpx
 import structlog
 import uvicorn
 
-from tidegate.api.app import create_app
+from tidegate.api.app import MorePages, create_app
 from tidegate.api.guard import LOOPBACK_NAMES
 from tidegate.api.limits import RateLimit
 from tidegate.domain.access.proof import IdentityMode
@@ -68,6 +68,7 @@ from tidegate.errors import (
     WorkloadError,
 )
 from tidegate.lab.live import live
+from tidegate.lab.pages import LabPage, lab_pages
 from tidegate.lab.world import LabOptions, LabServer, prepare_state_dir
 from tidegate.ports.witness import Witness
 from tidegate.settings import Settings
@@ -211,12 +212,13 @@ async def _live_in_lab(options: LabOptions) -> int:
         identity="claimed",
         log_level="warning",
     )
-    async with serving(settings) as running:
+    page = LabPage()
+    async with serving(settings, lab_pages(page)) as running:
         supervisor = ShimSupervisor(running.state_dir / PROCESSES_DIR)
         server = LabServer(
             url=running.url, token=running.token, state_dir=running.state_dir, processes=supervisor
         )
-        return await live(server, options)
+        return await live(server, options, page)
 
 
 async def _serve_until_told(settings: Settings) -> int:
@@ -231,9 +233,11 @@ async def _serve_until_told(settings: Settings) -> int:
 
 
 @contextlib.asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[Running]:
+async def serving(settings: Settings, more: MorePages | None = None) -> AsyncIterator[Running]:
     """
     Run API and runner while the block runs; on leaving, end both. Traffic stays as it is.
+
+    *more* are pages besides the usual ones.
 
     Raises:
         InvalidRequestError: the address isn't one of this machine alone.
@@ -267,6 +271,7 @@ async def serving(settings: Settings) -> AsyncIterator[Running]:
                     burst=settings.requests_at_once,
                     seconds=asyncio.get_running_loop().time,
                 ),
+                more=more,
             )
             # A page that stays open must not keep a server from ending.
             config = uvicorn.Config(
