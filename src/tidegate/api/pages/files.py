@@ -31,6 +31,7 @@ STYLES: Final = (
     "chart",
     "graph",
     "ledger",
+    "changes",
     "screens",
     "print",
 )
