@@ -29,6 +29,7 @@ STYLES: Final = (
     "log",
     "chart",
     "graph",
+    "rollout",
     "screens",
     "print",
 )
