@@ -143,6 +143,9 @@ def _rise(
     index = next_phase_index(rollout)
     following = None if index is None else rollout.plan.phases[index]
     needs = [*_bake_needs(rollout, known, meter), *_approval_needs(rollout, index)]
+    if rollout.state is State.HELD:
+        # Nobody can say when: it ends with its cause, which may be never.
+        needs.insert(0, Need(what="the end of the hold", takes=None))
     if any(need.takes is None and not need.by for need in needs):
         return NextRise(phase=following, needs=tuple(needs), at=None)
     ready = meter.at + max((need.takes for need in needs if need.takes), default=timedelta(0))

@@ -60,6 +60,9 @@ def harm_scale(signal: Signal) -> Scale | None:
         return None
     most = SCALE_TOLERANCES * signal.tolerated
     excluded = signal.ruled_out
+    if signal.shown == "PROVEN":
+        # Bounds are read off a grid; what is proven is that nothing above the tolerance is left.
+        excluded = min(signal.tolerated, most if excluded is None else excluded)
     if excluded is None or excluded >= most:
         return Scale(possible=WIDTH, tolerated=WIDTH / SCALE_TOLERANCES, is_open=True)
     return Scale(
@@ -139,7 +142,8 @@ def _course(rows: Sequence[_Row], kind: str) -> Course:
                 continue
             x = MARGIN + (row[0] - first) / ((last - first) or 1.0) * (WIDTH - 2 * MARGIN)
             y = HEIGHT - MARGIN - max(0.0, value) / top * (HEIGHT - 2 * MARGIN)
-            parts.append(f"{'L' if is_drawing else 'M'}{x:.1f} {y:.1f}")
+            # A line to where it begins makes a dot of a point that stands alone.
+            parts.append(f"L{x:.1f} {y:.1f}" if is_drawing else f"M{x:.1f} {y:.1f}h0")
             is_drawing = True
         return "".join(parts)
 

@@ -187,6 +187,7 @@ function markPhases(plot, marks, colour) {
   ctx.strokeStyle = colour.soft;
   ctx.fillStyle = colour.soft;
   ctx.font = `${11 * devicePixelRatio}px sans-serif`;
+  ctx.textAlign = "left";
   ctx.textBaseline = "top";
   for (const mark of marks) {
     const x = plot.valToPos(mark.at, "x", true);
