@@ -64,7 +64,9 @@ SCREENS: Final = (
     Screen(name="rollout-completed", path="/rollouts/{gateway}"),
     Screen(name="numbers", path="/rollouts/{payments}/numbers"),
     # Of no rollout, so nothing of the id is left; but on a first day nothing was decided.
-    Screen(name="decision", path="/decisions/40{checkout:.0}", scenes=(Scene.NORMAL, Scene.HOSTILE)),
+    Screen(
+        name="decision", path="/decisions/40{checkout:.0}", scenes=(Scene.NORMAL, Scene.HOSTILE)
+    ),
     Screen(name="refused", path="/rollouts/nothing", status=404),
 )
 
