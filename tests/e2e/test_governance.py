@@ -1,5 +1,5 @@
 """
-The whole way as people go it: log in, propose, be refused one's own approval, hurry, and owe.
+The whole way as people go it: log in, propose, be refused one's own approval, hurry, owe, and settle.
 
 A real server that believes only its identity provider, a real provider, real files, and five people and a
 pipeline with the command line. What is changed is a document, so nothing of a proxy is in here.
@@ -37,8 +37,8 @@ health:
 prove: {errors: 5pp}
 plan:
   phases:
-    - {name: some, traffic: 50%, bake: 24s, bake_max: 180s}
-    - {name: all, traffic: 100%, bake: 24s, bake_max: 180s, approve: 1 of team-release}
+    - {name: some, traffic: 50%, bake: 12s, bake_max: 180s}
+    - {name: all, traffic: 100%, bake: 12s, bake_max: 180s, approve: 1 of team-release}
   apply_within: 20s
   quarantine: 60s
 gates:
@@ -54,7 +54,7 @@ emergency:
   security:
     criteria: cve.score >= 9
     authorise: 2 of [incident-commander]
-    bakes: {divide_by: 12, floor: 2s}
+    bakes: {divide_by: 6, floor: 2s}
     out_of_band: [sarif]
     debts: {due: 20s}
 """
@@ -153,8 +153,20 @@ async def comes_to(server: Server, rollout_id: str, state: str) -> dict[str, Any
         seen.update(await server.get(f"/v1/rollouts/{rollout_id}"))
         return bool(seen["state"] == state)
 
-    await until(is_there, f"{rollout_id} to be {state}", within_seconds=120)
+    try:
+        await until(is_there, f"{rollout_id} to be {state}", within_seconds=120)
+    except AssertionError as exc:
+        raise AssertionError(f"{exc}; it is {seen['state']}: {seen['waiting_on']}") from exc
     return seen
+
+
+async def is_overdue(server: Server) -> None:
+    """Wait until some debt is overdue: what starts before that isn't stopped by it."""
+
+    async def is_so() -> bool:
+        return any(debt["is_overdue"] for debt in (await server.get("/v1/debts"))["debts"])
+
+    await until(is_so, "a debt to be overdue", within_seconds=90)
 
 
 async def waits_for(server: Server, rollout_id: str, reason: str, words: str = "") -> str:
@@ -202,7 +214,7 @@ def scanned(cast: Cast, folder: Path, version: str, *, findings: int = 0) -> Non
 
 
 async def test_the_whole_way(site: Site, provider: Provider, fleet: Fleet, tmp_path: Path) -> None:
-    """From logging in to a debt that blocks; each refusal where it belongs."""
+    """From logging in to a debt that is settled; each refusal where it belongs."""
     server = await site.serve()
     (tmp_path / "tidegate.yaml").write_text(DOCUMENT, encoding="utf-8")
     (tmp_path / "tidegate-org.yaml").write_text(POLICY, encoding="utf-8")
@@ -216,7 +228,7 @@ async def test_the_whole_way(site: Site, provider: Provider, fleet: Fleet, tmp_p
 
     await _own_change_and_a_moved_artifact(cast, server, tmp_path)
     hurried = await _an_emergency_that_turns_out_red(cast, server, fleet, tmp_path)
-    await _what_is_owed_blocks(cast, server, tmp_path, hurried)
+    await _what_is_owed_blocks_until_it_is_settled(cast, server, tmp_path, hurried)
 
 
 async def _own_change_and_a_moved_artifact(cast: Cast, server: Server, folder: Path) -> None:
@@ -255,7 +267,7 @@ async def _an_emergency_that_turns_out_red(
     third = cast.does("alice", *start).strip()
     seen = await comes_to(server, third, "baking")
     bakes = [phase["bake_seconds"] for phase in seen["phases"]]
-    assert bakes == [2.0, 2.0], "a twelfth of 24 s each, and no phase is missing"
+    assert bakes == [2.0, 2.0], "a sixth of 12 s each, and no phase is missing"
     scanned(cast, folder, "v3.json", findings=1)
     halted = await comes_to(server, third, "halted")
     assert halted["halt"]["cause"] == "gate"
@@ -266,9 +278,12 @@ async def _an_emergency_that_turns_out_red(
     return emergency
 
 
-async def _what_is_owed_blocks(cast: Cast, server: Server, folder: Path, emergency: str) -> None:
+async def _what_is_owed_blocks_until_it_is_settled(
+    cast: Cast, server: Server, folder: Path, emergency: str
+) -> None:
     owed = cast.does("alice", "debt", "list")
     assert "sarif" in owed
+    await is_overdue(server)
     fourth = cast.does("alice", "start", "--change", "greeting=v4.json", "-o", "name").strip()
     scanned(cast, folder, "v4.json")
     paged = await waits_for(server, fourth, "alarm", "put off by emergency")
@@ -279,4 +294,10 @@ async def _what_is_owed_blocks(cast: Cast, server: Server, folder: Path, emergen
     assert emergency in held and "sarif" in held
     cast.does("carol", "emergency", "close", emergency, "--reason", "done", code=6)
 
+    scanned(cast, folder, "v3.json")
+    await comes_to(server, fourth, "baking")
+    cast.does("bob", "approve", fourth, "--comment", "read this one as well")
+    await comes_to(server, fourth, "completed")
+    assert "sarif" in cast.does("carol", "emergency", "report", emergency)
+    cast.does("carol", "emergency", "close", emergency, "--reason", "INC-431 is reviewed")
     cast.does("erin", "ledger", "verify")

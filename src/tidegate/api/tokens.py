@@ -43,13 +43,13 @@ def form_seal(token: str, session: str, nonce: str) -> str:
     return hmac.new(token.encode(), said, hashlib.sha256).hexdigest()
 
 
-def page_link(url: str, token: str, acting_as: str | None = None) -> str:
+def page_link(url: str, token: str, acting_as: str | None = None, *, path: str = "/") -> str:
     """
-    Return the link that opens the pages of the server at *url* in a browser.
+    Return the link that opens the pages of the server at *url* in a browser, at *path*.
 
     With *acting_as* its holder can also act there, under that name, where names are claims.
     """
-    link = f"{url.rstrip('/')}/?token={page_key(token)}"
+    link = f"{url.rstrip('/')}{path}?token={page_key(token)}"
     if acting_as is None:
         return link
     return f"{link}#as={acting_as}.{acting_key(token, acting_as)}"

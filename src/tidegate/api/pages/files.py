@@ -27,9 +27,11 @@ STYLES: Final = (
     "meter",
     "matrix",
     "log",
+    "health",
     "chart",
     "graph",
     "rollout",
+    "ledger",
     "screens",
     "print",
 )

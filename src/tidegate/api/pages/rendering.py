@@ -13,13 +13,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from fastapi import Request
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from tidegate.api import words
 from tidegate.api.pages import page_words
 from tidegate.api.pages.files import asset_address
 from tidegate.api.pages.onlooker import Onlooker, find_onlooker, may, seal_for
+from tidegate.api.pages.page_words import Place
 from tidegate.api.shapes.freezes import Freeze
 from tidegate.api.shapes.stops import StopOrder
 from tidegate.api.showing.freezes import show_freeze
@@ -71,6 +72,7 @@ class Seeing:
     holds_known: bool
     now: datetime
     version: str
+    places: tuple[Place, ...]
 
 
 def _environment() -> Environment:
@@ -91,12 +93,20 @@ def _environment() -> Environment:
 _templates: Final = _environment()
 
 
+def templates_with(package: str) -> Environment:
+    """Return the templates of the pages together with those of *package*, which extend them."""
+    own = _templates.loader
+    assert own is not None, "the environment is made with one"
+    return _templates.overlay(loader=ChoiceLoader([own, PackageLoader(package)]))
+
+
 def page(
     request: Request,
     template: str,
     *,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
+    templates: Environment = _templates,
     **values: Any,
 ) -> Response:
     """
@@ -106,7 +116,7 @@ def page(
     """
     onlooker: Onlooker | None = getattr(request.state, "onlooker", None)
     seeing = _seeing(request, onlooker)
-    text = _templates.get_template(template).render(seeing=seeing, **values)
+    text = templates.get_template(template).render(seeing=seeing, **values)
     return _compressed(request, text, status, {**_HEADERS, **(headers or {})})
 
 
@@ -140,6 +150,7 @@ def _seeing(request: Request, onlooker: Onlooker | None) -> Seeing:
         holds_known=is_known,
         now=server.outside.clock.now(),
         version=server.version,
+        places=(*page_words.NAVIGATION, *server.places),
     )
 
 

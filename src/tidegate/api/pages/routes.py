@@ -2,16 +2,28 @@
 
 from typing import Final
 
-from tidegate.api.pages import acting, files, theme
-from tidegate.api.pages.screens import decision, overview, points, rollout
+from tidegate.api.pages import acting, acting_services, files, theme
+from tidegate.api.pages.screens import (
+    decision,
+    ledger,
+    overview,
+    points,
+    rollout,
+    service,
+    services,
+)
 
 PAGES: Final = (
     files.router,
     theme.router,
     acting.router,
+    acting_services.router,
     overview.router,
+    ledger.router,
     rollout.router,
     points.router,
     decision.router,
+    services.router,
+    service.router,
 )
 """In the order in which they are asked: a screen with a fixed path before one with a name in it."""

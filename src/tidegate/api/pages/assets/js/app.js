@@ -206,6 +206,16 @@ setInterval(() => {
   if (!isLive && document.visibilityState === "visible") want(() => true);
 }, POLL_EVERY_MS);
 
+// What changes without anybody deciding, as counts do, is asked for by its own clock.
+setInterval(() => {
+  if (document.visibilityState !== "visible") return;
+  for (const element of all("[data-live-every]")) {
+    if (Math.floor(Date.now() / 1_000) % Number(element.dataset.liveEvery) !== 0) continue;
+    wanted.add(element.id);
+    want(() => false);
+  }
+}, 1_000);
+
 // --- actions -----------------------------------------------------------------------------------------
 
 document.addEventListener("submit", (event) => {
