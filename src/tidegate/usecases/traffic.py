@@ -9,7 +9,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final
 
@@ -60,15 +60,19 @@ class _Learned:
 
 async def known_traffic(outside: Outside, spec: ServiceSpec) -> ServiceTraffic | None:
     """Return what is known of the traffic of a service, None where nobody has seen any."""
-    end = outside.clock.now().replace(minute=0, second=0, microsecond=0) + HOUR
     with outside.store.begin(read_only=True) as transaction:
-        hours = transaction.traffic(spec.name, since=end - HISTORY)
-        learned = _learned(transaction, spec.name)
-    seen = _traffic(spec, hours, "what rollouts have seen", learned)
+        seen, learned = _on_record(transaction, spec, outside.clock.now())
     if seen is not None and not seen.assumed:
         return seen
     told = await _told_traffic(outside, spec, learned)
     return told if told is not None and (seen is None or not told.assumed) else seen
+
+
+def traffic_on_record(
+    transaction: Transaction, spec: ServiceSpec, now: datetime
+) -> ServiceTraffic | None:
+    """Return what the service's own rollouts have seen of its traffic, asking nobody; None for nothing."""
+    return _on_record(transaction, spec, now)[0]
 
 
 def latest_way_back(outside: Outside, service: ServiceName) -> timedelta | None:
@@ -120,6 +124,15 @@ def seen_traffic(phase: Phase, tick: TickRecord, length: timedelta) -> list[Traf
         TrafficHour(target=target, hour=hour, watched=length, requests=total, bad=bad)
         for target, (total, bad) in requests.items()
     ]
+
+
+def _on_record(
+    transaction: Transaction, spec: ServiceSpec, now: datetime
+) -> tuple[ServiceTraffic | None, _Learned]:
+    end = now.replace(minute=0, second=0, microsecond=0) + HOUR
+    hours = transaction.traffic(spec.name, since=end - HISTORY)
+    learned = _learned(transaction, spec.name)
+    return _traffic(spec, hours, "what rollouts have seen", learned), learned
 
 
 def counts_requests(spec: SignalSpec) -> bool:

@@ -3,7 +3,17 @@
 from typing import Final
 
 from tidegate.api.pages import acting, acting_services, files, theme
-from tidegate.api.pages.screens import changes, health, ledger, overview, rollout, service, services
+from tidegate.api.pages.screens import (
+    changes,
+    decision,
+    health,
+    ledger,
+    overview,
+    points,
+    rollout,
+    service,
+    services,
+)
 
 PAGES: Final = (
     files.router,
@@ -14,6 +24,8 @@ PAGES: Final = (
     changes.router,
     ledger.router,
     rollout.router,
+    points.router,
+    decision.router,
     services.router,
     health.router,
     service.router,
