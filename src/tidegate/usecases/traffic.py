@@ -9,7 +9,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final
 
@@ -60,15 +60,22 @@ class _Learned:
 
 async def known_traffic(outside: Outside, spec: ServiceSpec) -> ServiceTraffic | None:
     """Return what is known of the traffic of a service, None where nobody has seen any."""
-    end = outside.clock.now().replace(minute=0, second=0, microsecond=0) + HOUR
     with outside.store.begin(read_only=True) as transaction:
-        hours = transaction.traffic(spec.name, since=end - HISTORY)
+        seen = stored_traffic(transaction, spec, outside.clock.now())
         learned = _learned(transaction, spec.name)
-    seen = _traffic(spec, hours, "what rollouts have seen", learned)
     if seen is not None and not seen.assumed:
         return seen
     told = await _told_traffic(outside, spec, learned)
     return told if told is not None and (seen is None or not told.assumed) else seen
+
+
+def stored_traffic(
+    transaction: Transaction, spec: ServiceSpec, now: datetime
+) -> ServiceTraffic | None:
+    """Return what rollouts have seen of the traffic of a service; asks nobody. None for nothing."""
+    end = now.replace(minute=0, second=0, microsecond=0) + HOUR
+    hours = transaction.traffic(spec.name, since=end - HISTORY)
+    return _traffic(spec, hours, "what rollouts have seen", _learned(transaction, spec.name))
 
 
 def latest_way_back(outside: Outside, service: ServiceName) -> timedelta | None:

@@ -6,13 +6,17 @@ is a check: the command rules again, on what is true then.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from tidegate.api.pages.onlooker import Onlooker, may
 from tidegate.api.showing.rollout import actions
 from tidegate.api.state import ServerState
+from tidegate.domain.access.model import Resource
 from tidegate.domain.access.permissions import Permission
 from tidegate.domain.rollout.model import Rollout
+from tidegate.ports.store import Transaction
+from tidegate.usecases.access import Access, access_in
 from tidegate.usecases.resources import resource_of_rollout
 
 _PERMISSIONS: Final = {
@@ -54,3 +58,13 @@ def _why_not(onlooker: Onlooker, rollout: Rollout, name: str) -> str:
 
 def _is_own(rollout: Rollout, person: str | None) -> bool:
     return person is not None and person == rollout.created_by_person
+
+
+def access_to_act(transaction: Transaction, onlooker: Onlooker, now: datetime) -> Access | None:
+    """Return what *onlooker*'s forms may do at *now*, for asking about many things; None if nothing."""
+    return None if onlooker.actor is None else access_in(transaction, onlooker.actor, now)
+
+
+def is_theirs(access: Access | None, permission: Permission, where: Resource) -> bool:
+    """Return whether *access* (of whoever looks) holds *permission* there. The command asks again."""
+    return access is not None and access.ruling(permission, where).is_allowed

@@ -29,6 +29,7 @@ STYLES: Final = (
     "log",
     "chart",
     "graph",
+    "emergency",
     "screens",
     "print",
 )

@@ -3,7 +3,14 @@
 from typing import Final
 
 from tidegate.api.pages import acting, files, theme
-from tidegate.api.pages.screens import overview, rollout
+from tidegate.api.pages.screens import emergency, overview, rollout
 
-PAGES: Final = (files.router, theme.router, acting.router, overview.router, rollout.router)
+PAGES: Final = (
+    files.router,
+    theme.router,
+    acting.router,
+    overview.router,
+    emergency.router,
+    rollout.router,
+)
 """In the order in which they are asked: a screen with a fixed path before one with a name in it."""

@@ -151,12 +151,13 @@ async function refresh() {
   if (wanted.size > 0) want(() => false);
 }
 
-async function refreshFrom(address, ids) {
+async function refreshFrom(address, ids, isWanted = () => true) {
   try {
     const answer = await fetch(address, { credentials: "same-origin", redirect: "error" });
     if (answer.status === 401) return location.reload();
     if (!answer.ok) return;
     const text = await answer.text();
+    if (!isWanted()) return;
     const fresh = new DOMParser().parseFromString(text, "text/html");
     for (const id of ids) swapIn(id, fresh.getElementById(id));
     document.dispatchEvent(new CustomEvent("tidegate:refreshed"));
@@ -216,6 +217,17 @@ setInterval(() => {
   }
 }, 1_000);
 
+// A form that chooses what parts of its page show: they follow at once, and the address with them.
+document.addEventListener("change", async (event) => {
+  const form = event.target.closest("form[data-shows]");
+  if (!form) return;
+  const address = `${new URL(form.action).pathname}?${new URLSearchParams(new FormData(form))}`;
+  history.replaceState(null, "", address);
+  const chosen = location.href;
+  const isStill = () => location.href === chosen;
+  await refreshFrom(address, form.dataset.shows.split(" "), isStill);
+});
+
 // --- actions -----------------------------------------------------------------------------------------
 
 document.addEventListener("submit", (event) => {
@@ -260,7 +272,7 @@ function done(form, said) {
 }
 
 function refused(form, status, said) {
-  const moved = status === 409 ? "What you saw has moved. " : "";
+  const moved = said.code === "state.moved" ? "The phase you saw has moved. " : "";
   showProblem(form, `${moved}${said.detail || "It was refused."} ${said.hint || ""}`);
   if (status === 409) want(() => true);
 }
@@ -271,6 +283,12 @@ function showProblem(form, words) {
   problem.textContent = words;
   problem.hidden = words === "";
 }
+
+// What was open wasn't refreshed, so that nothing moved under the hand. Once closed it has to be as new.
+document.addEventListener("close", (event) => {
+  const live = event.target.closest("[data-live]");
+  if (live) want((scope) => scope === live.dataset.live);
+}, true);
 
 // Browsers that don't know `command` yet.
 if (!("command" in HTMLButtonElement.prototype)) {
