@@ -29,6 +29,7 @@ STYLES: Final = (
     "log",
     "chart",
     "graph",
+    "approvals",
     "emergency",
     "screens",
     "print",

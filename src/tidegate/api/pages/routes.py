@@ -2,14 +2,16 @@
 
 from typing import Final
 
-from tidegate.api.pages import acting, files, theme
-from tidegate.api.pages.screens import emergency, overview, rollout
+from tidegate.api.pages import acting, acting_approvals, files, theme
+from tidegate.api.pages.screens import approvals, emergency, overview, rollout
 
 PAGES: Final = (
     files.router,
     theme.router,
     acting.router,
+    acting_approvals.router,
     overview.router,
+    approvals.router,
     emergency.router,
     rollout.router,
 )

@@ -69,6 +69,7 @@ let isLive = false;
 let retry = 0;
 const wanted = new Set();
 let refreshing = null;
+let hasActed = false;
 let refreshedAt = 0;
 
 function connect() {
@@ -137,6 +138,7 @@ function want(isWanted) {
 
 async function refresh() {
   refreshedAt = Date.now();
+  const acted = hasActed;
   const ids = [...wanted];
   wanted.clear();
   const byAddress = new Map();
@@ -148,6 +150,7 @@ async function refresh() {
   }
   await Promise.all([...byAddress].map(([address, found]) => refreshFrom(address, found)));
   refreshing = null;
+  if (acted) hasActed = false;
   if (wanted.size > 0) want(() => false);
 }
 
@@ -170,13 +173,18 @@ function swapIn(id, fresh) {
   const element = document.getElementById(id);
   if (!element || !fresh) return;
   const moved = element.matches("[data-keep-order]") ? newRows(element, fresh) : null;
-  if (moved !== null && element.contains(document.activeElement)) return offerRefresh(element, moved);
+  if (moved !== null && !hasActed && element.contains(document.activeElement)) return offerRefresh(element, moved);
+  const row = all("[data-row]", element).findIndex((one) => one.contains(document.activeElement));
   for (const dialog of all("dialog[open]", element)) dialog.setAttribute("hx-morph-skip", "");
   const scrolled = all("[data-keep-scroll], .wide", element).map((box) => [box, box.scrollLeft]);
   htmx.swap({ target: element, text: fresh.outerHTML, swap: "outerMorph" });
   for (const [box, left] of scrolled) box.scrollLeft = left;
   for (const dialog of all("[hx-morph-skip]")) dialog.removeAttribute("hx-morph-skip");
   one(`[data-offer-for="${id}"]`)?.remove();
+  // Whoever acted on a row that is gone goes on with the one in its place.
+  const rows = all("[data-row]", element);
+  if (hasActed && row >= 0 && !rows.some((one) => one.contains(document.activeElement)))
+    focusOn(rows[Math.min(row, rows.length - 1)]);
   showLocalTimes();
 }
 
@@ -265,6 +273,7 @@ function done(form, said) {
   form.closest("dialog")?.close();
   form.reset();
   say(said.message);
+  hasActed = true;
   form.dispatchEvent(new CustomEvent("tidegate:done", { bubbles: true, detail: said }));
   const there = new URL(said.location, location.href);
   if (form.dataset.act !== "stay" && there.pathname !== location.pathname) location.assign(there);
@@ -326,8 +335,10 @@ document.addEventListener("keydown", (event) => {
 function pressFor(key) {
   const selector = `[data-key="${CSS.escape(key)}"]`;
   const row = document.activeElement?.closest("[data-row]");
-  const found = (row && one(selector, row)) || one(selector);
-  if (!found) return false;
+  const free = all(selector).find((element) => !element.closest("[data-row]"));
+  const found = (row && one(selector, row)) || free;
+  // What belongs to a row is pressed only where that row was chosen: choose one first.
+  if (!found) return !row && focusOn(one(`[data-row]:has(${selector})`));
   if (found.matches("input, select, textarea")) found.focus();
   else found.click();
   return true;
@@ -345,11 +356,11 @@ function moveRow(step) {
 }
 
 function focusOn(element) {
-  if (!element) return;
+  if (!element) return false;
   const target = element.matches("a, button, [tabindex]") ? element : one("a, button, [tabindex]", element);
-  if (target) return target.focus();
-  element.tabIndex = -1;
-  element.focus();
+  if (!target) element.tabIndex = -1;
+  (target || element).focus();
+  return true;
 }
 
 // --- small things ------------------------------------------------------------------------------------
