@@ -185,9 +185,7 @@ async def test_identical_changes_are_approved_at_once_and_others_are_not(
     )
     both = await send(page_client, "/approvals/approve", {**chosen, "reason": "same mail footer"})
 
-    assert (
-        "2 identical changes : code 1.1.0 (from 1.0.0), half to 50%, for shop, cart" in page.text
-    )
+    assert "2 identical changes : code 1.1.0 (from 1.0.0), half to 50%, for shop, cart" in page.text
     assert mixed.status_code == 422
     assert "aren't the same change" in mixed.json()["detail"]
     assert both.json()["message"] == "2 of 2 approved: shop, cart"
