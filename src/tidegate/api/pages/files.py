@@ -33,6 +33,8 @@ STYLES: Final = (
     "rollout",
     "ledger",
     "changes",
+    "approvals",
+    "emergency",
     "screens",
     "print",
 )
