@@ -2,12 +2,17 @@
 
 from typing import Final
 
-from tidegate.api.pages import acting, acting_admin, acting_services, files, theme
+from tidegate.api.pages import acting, acting_admin, acting_approvals, acting_services, files, theme
 from tidegate.api.pages.screens import (
     admin,
+    approvals,
     changes,
+    decision,
+    emergency,
+    health,
     ledger,
     overview,
+    points,
     rollout,
     service,
     services,
@@ -19,12 +24,18 @@ PAGES: Final = (
     acting.router,
     acting_admin.router,
     acting_services.router,
+    acting_approvals.router,
     overview.router,
     admin.router,
     changes.router,
     ledger.router,
     rollout.router,
+    points.router,
+    decision.router,
     services.router,
+    health.router,
     service.router,
+    approvals.router,
+    emergency.router,
 )
 """In the order in which they are asked: a screen with a fixed path before one with a name in it."""
