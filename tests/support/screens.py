@@ -67,6 +67,17 @@ SCREENS: Final = (
     Screen(
         name="decision", path="/decisions/40{checkout:.0}", scenes=(Scene.NORMAL, Scene.HOSTILE)
     ),
+    Screen(name="emergency", path="/emergency", scenes=tuple(Scene)),
+    Screen(
+        name="emergency-service",
+        path="/emergency?scope=service&service=payments",
+        scenes=(Scene.HALTED,),
+    ),
+    Screen(
+        name="approvals",
+        path="/approvals?all=yes",
+        scenes=(Scene.EMPTY, Scene.NORMAL, Scene.HOSTILE, Scene.ERROR),
+    ),
     Screen(name="refused", path="/rollouts/nothing", status=404),
 )
 

@@ -29,7 +29,7 @@ from tidegate.usecases.calendar_forecast import plan_calendar
 from tidegate.usecases.forecast import PhaseForecast, forecast_phase
 from tidegate.usecases.outside import Outside
 from tidegate.usecases.service_health import stored_spec
-from tidegate.usecases.traffic import traffic_on_record
+from tidegate.usecases.traffic import stored_traffic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +95,8 @@ def look_ahead(outside: Outside, rollout: Rollout, evidence: Evidence, meter: Me
             targets=rollout.targets,
             components=rollout.components,
         )
-        traffic = traffic_on_record(transaction, spec, now)
+        targets = {target.name for target in rollout.targets}
+        traffic = stored_traffic(transaction, rollout.service, targets, now)
     in_force = phase_in_force(rollout)
     far = None
     if in_force is not None and not rollout.is_return:

@@ -6,16 +6,18 @@ words of the command that would refuse. Neither is a check: the command rules ag
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from tidegate.api.pages.onlooker import Onlooker, may
 from tidegate.api.showing.rollout import actions
 from tidegate.api.state import ServerState
-from tidegate.domain.access.model import Caller
+from tidegate.domain.access.model import Caller, Resource
 from tidegate.domain.access.permissions import Permission
 from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import ReasonCode, Rollout
 from tidegate.ports.store import Transaction
+from tidegate.usecases.access import Access, access_in
 from tidegate.usecases.approve import approved_phase
 from tidegate.usecases.awaited import awaited
 from tidegate.usecases.policies import person_behind, policy_in_force
@@ -84,3 +86,13 @@ def _why_not(
             return f"rollout {latest.id} is newer: roll that back" if newer else ""
         case _:
             return ""
+
+
+def access_to_act(transaction: Transaction, onlooker: Onlooker, now: datetime) -> Access | None:
+    """Return what *onlooker*'s forms may do at *now*, for asking about many things; None if nothing."""
+    return None if onlooker.actor is None else access_in(transaction, onlooker.actor, now)
+
+
+def is_theirs(access: Access | None, permission: Permission, where: Resource) -> bool:
+    """Return whether *access* (of whoever looks) holds *permission* there. The command asks again."""
+    return access is not None and access.ruling(permission, where).is_allowed

@@ -32,6 +32,9 @@ STYLES: Final = (
     "graph",
     "rollout",
     "ledger",
+    "changes",
+    "approvals",
+    "emergency",
     "screens",
     "print",
 )
