@@ -119,7 +119,7 @@ async def test_a_page_that_is_behind_halts_and_refuses_the_rest(moving: ServedSc
     await page.keyboard.press("Enter")
 
     await halted(visitor)
-    assert refused.startswith("What you saw has moved.")
+    assert refused.startswith("The phase you saw has moved.")
     assert state(moving, "search") is State.HALTED
 
 
@@ -189,7 +189,7 @@ async def test_a_keyboard_goes_from_point_to_point(scenes, visit) -> None:
     page = visitor.page
     told = page.locator("[data-chart=errors] output").first
 
-    await page.locator("[data-chart=errors] .panel").first.focus()
+    await page.locator("[data-chart=errors] .chart-panel").first.focus()
     await page.keyboard.press("End")
     last = await told.inner_text()
     await page.keyboard.press("ArrowLeft")
