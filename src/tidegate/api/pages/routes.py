@@ -2,17 +2,35 @@
 
 from typing import Final
 
-from tidegate.api.pages import acting, acting_approvals, files, theme
-from tidegate.api.pages.screens import approvals, emergency, overview, rollout
+from tidegate.api.pages import (
+    acting,
+    acting_approvals,
+    acting_emergencies,
+    acting_freezes,
+    files,
+    theme,
+)
+from tidegate.api.pages.screens import (
+    approvals,
+    emergency,
+    emergency_report,
+    holds,
+    overview,
+    rollout,
+)
 
 PAGES: Final = (
     files.router,
     theme.router,
     acting.router,
     acting_approvals.router,
+    acting_emergencies.router,
+    acting_freezes.router,
     overview.router,
     approvals.router,
     emergency.router,
+    emergency_report.router,
+    holds.router,
     rollout.router,
 )
 """In the order in which they are asked: a screen with a fixed path before one with a name in it."""
