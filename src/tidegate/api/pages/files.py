@@ -27,10 +27,12 @@ STYLES: Final = (
     "meter",
     "matrix",
     "log",
+    "health",
     "chart",
     "graph",
     "approvals",
     "emergency",
+    "ledger",
     "screens",
     "print",
 )

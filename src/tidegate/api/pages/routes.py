@@ -7,6 +7,7 @@ from tidegate.api.pages import (
     acting_approvals,
     acting_emergencies,
     acting_freezes,
+    acting_services,
     files,
     theme,
 )
@@ -15,8 +16,11 @@ from tidegate.api.pages.screens import (
     emergency,
     emergency_report,
     holds,
+    ledger,
     overview,
     rollout,
+    service,
+    services,
 )
 
 PAGES: Final = (
@@ -26,11 +30,15 @@ PAGES: Final = (
     acting_approvals.router,
     acting_emergencies.router,
     acting_freezes.router,
+    acting_services.router,
     overview.router,
     approvals.router,
     emergency.router,
     emergency_report.router,
     holds.router,
+    ledger.router,
     rollout.router,
+    services.router,
+    service.router,
 )
 """In the order in which they are asked: a screen with a fixed path before one with a name in it."""
