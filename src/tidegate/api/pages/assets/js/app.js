@@ -145,24 +145,30 @@ async function refresh() {
   for (const id of ids) {
     const element = document.getElementById(id);
     if (!element) continue;
-    const address = element.dataset.liveUrl || location.pathname + location.search;
+    const address = addressOf(element);
     byAddress.set(address, [...(byAddress.get(address) || []), id]);
   }
-  await Promise.all([...byAddress].map(([address, found]) => refreshFrom(address, found)));
+  await Promise.all([...byAddress].map(([address, found]) => {
+    // Something else may have been chosen to be shown there while this was asked for.
+    return refreshFrom(address, found, (id) => addressOf(document.getElementById(id)) === address);
+  }));
   refreshing = null;
   if (acted) hasActed = false;
   if (wanted.size > 0) want(() => false);
 }
 
-async function refreshFrom(address, ids, isWanted = () => true) {
+function addressOf(element) {
+  return element?.dataset.liveUrl || location.pathname + location.search;
+}
+
+async function refreshFrom(address, ids, isWanted) {
   try {
     const answer = await fetch(address, { credentials: "same-origin", redirect: "error" });
     if (answer.status === 401) return location.reload();
     if (!answer.ok) return;
     const text = await answer.text();
-    if (!isWanted()) return;
     const fresh = new DOMParser().parseFromString(text, "text/html");
-    for (const id of ids) swapIn(id, fresh.getElementById(id));
+    for (const id of ids) if (isWanted(id)) swapIn(id, fresh.getElementById(id));
     document.dispatchEvent(new CustomEvent("tidegate:refreshed"));
   } catch {
     becameStale();
