@@ -61,6 +61,12 @@ SCREENS: Final = (
     Screen(name="rollout-waiting", path="/rollouts/{search}"),
     Screen(name="rollout-queued", path="/rollouts/{search_next}"),
     Screen(name="rollout-rolled-back", path="/rollouts/{pricing}"),
+    Screen(name="rollout-completed", path="/rollouts/{gateway}"),
+    Screen(name="numbers", path="/rollouts/{payments}/numbers"),
+    # Of no rollout, so nothing of the id is left; but on a first day nothing was decided.
+    Screen(
+        name="decision", path="/decisions/40{checkout:.0}", scenes=(Scene.NORMAL, Scene.HOSTILE)
+    ),
     Screen(name="emergency", path="/emergency", scenes=tuple(Scene)),
     Screen(
         name="emergency-service",

@@ -30,9 +30,11 @@ STYLES: Final = (
     "health",
     "chart",
     "graph",
+    "rollout",
+    "ledger",
+    "changes",
     "approvals",
     "emergency",
-    "ledger",
     "screens",
     "print",
 )

@@ -181,6 +181,11 @@ def short(digest: str) -> str:
     return digest.removeprefix("sha256:")[:12]
 
 
+def version_name(name: str) -> str:
+    """Return how a version is called in a list: of a document that is named by its path, the file."""
+    return name.rpartition("/")[2] or name if name.startswith("/") else name
+
+
 def rollout_command(name: str, rollout_id: str) -> str:
     """Return the command line that does the action *name* to a rollout."""
     reason = {"approve": ' --comment ""', "halt": ""}.get(name, ' --reason "…"')
