@@ -132,7 +132,9 @@ async def test_the_whole_page_fits_a_slow_line(scenes, visit) -> None:
         addresses[event["requestId"]] = event["request"]["url"]
 
     def came(event: dict[str, Any]) -> None:
-        weights[addresses[event["requestId"]]] = event["encodedDataLength"]
+        # What the page before had asked for isn't this page's.
+        if event["requestId"] in addresses:
+            weights[addresses[event["requestId"]]] = event["encodedDataLength"]
 
     client.on("Network.requestWillBeSent", asked)
     client.on("Network.loadingFinished", came)
@@ -143,3 +145,26 @@ async def test_the_whole_page_fits_a_slow_line(scenes, visit) -> None:
         address.removeprefix(visitor.served.url).partition("?")[0] for address in weights
     }
     assert sum(weights.values()) <= MOST_BYTES, weights
+
+
+async def test_nothing_is_pressed_for_what_was_chosen_before(fresh, visit) -> None:
+    """As long as the page hasn't followed the choice, neither its key nor a press opens the old one."""
+    visitor = await visit(await fresh(Scene.NORMAL), acting_as="sre-a")
+    await visitor.open("/emergency")
+    page = visitor.page
+    asked = []
+
+    async def held_back(route: Any) -> None:
+        asked.append(route)
+
+    await page.route("**/emergency?*", held_back)
+    await page.get_by_label("A service").check()
+    await page.wait_for_function("document.querySelector('#stop-now').inert")
+    await page.locator("body").press("h")
+    opened = await page.locator("dialog[open]").count()
+    for route in asked:
+        await route.continue_()
+    await page.get_by_text("choose which service").wait_for()
+
+    assert opened == 0
+    assert not await page.locator("#stop-now").evaluate("part => part.inert")

@@ -150,7 +150,10 @@ async function refresh() {
   }
   await Promise.all([...byAddress].map(([address, found]) => {
     // Something else may have been chosen to be shown there while this was asked for.
-    return refreshFrom(address, found, (id) => addressOf(document.getElementById(id)) === address);
+    return refreshFrom(address, found, (id) => {
+      const element = document.getElementById(id);
+      return addressOf(element) === address && !element?.inert;
+    });
   }));
   refreshing = null;
   if (acted) hasActed = false;
@@ -231,7 +234,8 @@ setInterval(() => {
   }
 }, 1_000);
 
-// A form that chooses what parts of its page show: they follow at once, and the address with them.
+// A form that chooses what parts of its page show: they follow at once, and the address with them. Until they
+// do nothing in them can be pressed: it would be about what was chosen before.
 document.addEventListener("change", async (event) => {
   const form = event.target.closest("form[data-shows]");
   if (!form) return;
@@ -239,7 +243,11 @@ document.addEventListener("change", async (event) => {
   history.replaceState(null, "", address);
   const chosen = location.href;
   const isStill = () => location.href === chosen;
-  await refreshFrom(address, form.dataset.shows.split(" "), isStill);
+  const ids = form.dataset.shows.split(" ");
+  const close = (isShut) => ids.forEach((id) => { document.getElementById(id).inert = isShut; });
+  close(true);
+  await refreshFrom(address, ids, isStill);
+  if (isStill()) close(false);
 });
 
 // --- actions -----------------------------------------------------------------------------------------
@@ -341,7 +349,7 @@ document.addEventListener("keydown", (event) => {
 function pressFor(key) {
   const selector = `[data-key="${CSS.escape(key)}"]`;
   const row = document.activeElement?.closest("[data-row]");
-  const free = all(selector).find((element) => !element.closest("[data-row]"));
+  const free = all(selector).find((element) => !element.closest("[data-row], [inert]"));
   const found = (row && one(selector, row)) || free;
   // What belongs to a row is pressed only where that row was chosen: choose one first.
   if (!found) return !row && focusOn(one(`[data-row]:has(${selector})`));
