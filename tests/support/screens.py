@@ -78,6 +78,8 @@ SCREENS: Final = (
         path="/approvals?all=yes",
         scenes=(Scene.EMPTY, Scene.NORMAL, Scene.HOSTILE, Scene.ERROR),
     ),
+    Screen(name="postmortems", path="/postmortems", scenes=(Scene.EMPTY, Scene.NORMAL)),
+    Screen(name="postmortem", path="/postmortems/{pricing}"),
     Screen(name="refused", path="/rollouts/nothing", status=404),
 )
 

@@ -64,10 +64,10 @@ def replay_words(draft: Postmortem) -> str:
 def markdown(draft: Postmortem) -> str:
     """Return the draft as Markdown, with the parts that people fill in."""
     parts = [
-        f"# Postmortem (draft): {title_words(draft)}",
+        f"# Postmortem (draft): {_plain(title_words(draft))}",
         f"Rollout {draft.rollout}, {words.state_words(draft.state)}. Made from the ledger"
         f" {draft.as_of.isoformat(timespec='seconds')}. People are roles.",
-        f"## Summary\n\n{summary_words(draft)}",
+        f"## Summary\n\n{_plain(summary_words(draft))}",
         "## Impact\n\n"
         + _list(f"{_plain(one.signal)}: {impact_words(one)}" for one in draft.impacts),
         "## What caught it, and what didn't\n\n" + _list(_guard(one) for one in draft.guards),

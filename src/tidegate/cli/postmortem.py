@@ -20,6 +20,4 @@ def postmortem(
     """Write the draft of a postmortem as Markdown: timeline, impact, what caught it. People are roles."""
     with session.connect() as client:
         found = client.get(rollout_path(need_rollout(rollout), "postmortem"), Postmortem)
-    session.printer.show(
-        found, text=lambda: [*markdown(found).splitlines()], names=[found.rollout]
-    )
+    session.printer.show(found, text=lambda: [*markdown(found).splitlines()], names=[found.rollout])

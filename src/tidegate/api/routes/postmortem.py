@@ -15,9 +15,7 @@ from tidegate.usecases.reading import find_rollout
 router = APIRouter(prefix="/v1/rollouts/{rollout}", tags=["rollouts"], route_class=GuardedRoute)
 
 
-@router.get(
-    "/postmortem", **operation(Permission.READ, NotFoundError, RefusedError, StoreError)
-)
+@router.get("/postmortem", **operation(Permission.READ, NotFoundError, RefusedError, StoreError))
 async def get_postmortem(rollout: str, outside: World, caller: Calls) -> shapes.Postmortem:
     """
     Return the draft of a postmortem: timeline, impact, what caught it, decisions made again.

@@ -15,7 +15,7 @@ _WORDINGS: Final = (
     (r"\bhuman error\b", "say what made the error possible and what let it through"),
     (r"\b(?:forgot|neglected|failed|didn['’]t bother) to\b", "say what would have reminded anyone"),
     (
-        r"\b(?:was|were|is|being) (?:careless|sloppy|lazy|incompetent|negligent)\b",
+        r"\b(?:was|were|is|being) (?:sloppy|lazy|incompetent|negligent)\b",
         "say what happened",
     ),
     (r"\bcareless(?:ly|ness)?\b", "say what happened"),
