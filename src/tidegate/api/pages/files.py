@@ -30,6 +30,7 @@ STYLES: Final = (
     "health",
     "chart",
     "graph",
+    "ledger",
     "screens",
     "print",
 )

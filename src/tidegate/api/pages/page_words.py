@@ -159,6 +159,20 @@ KEYS: Final = (
 )
 
 
+ENTRY_MARKS: Final = {"decision": "◆", "command": "▸", "evidence": "≡", "refusal": "✕"}
+"""One shape per kind of entry of the ledger."""
+
+
+def entry_mark(kind: str) -> str:
+    """Return the mark of a kind of entry; of one that is new a plain one."""
+    return ENTRY_MARKS.get(kind, "·") + _TEXT_STYLE
+
+
+def short(digest: str) -> str:
+    """Return the beginning of a hash, enough to tell it by; the whole stands beside or behind it."""
+    return digest.removeprefix("sha256:")[:12]
+
+
 def rollout_command(name: str, rollout_id: str) -> str:
     """Return the command line that does the action *name* to a rollout."""
     reason = {"approve": ' --comment ""', "halt": ""}.get(name, ' --reason "…"')

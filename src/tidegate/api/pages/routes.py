@@ -3,7 +3,7 @@
 from typing import Final
 
 from tidegate.api.pages import acting, acting_services, files, theme
-from tidegate.api.pages.screens import health, overview, rollout, service, services
+from tidegate.api.pages.screens import health, ledger, overview, rollout, service, services
 
 PAGES: Final = (
     files.router,
@@ -11,6 +11,7 @@ PAGES: Final = (
     acting.router,
     acting_services.router,
     overview.router,
+    ledger.router,
     rollout.router,
     services.router,
     health.router,
