@@ -27,6 +27,7 @@ class Screen:
             `TIDEGATE_TEST_PROFILE=full`.
         status: What it answers when all is well.
         reads_store: Whether it shows what the store holds, so that it can't without one.
+        needs_history: Whether it is about something that isn't there on a server's first day.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Screen:
     scenes: tuple[Scene, ...] = (Scene.NORMAL,)
     status: int = 200
     reads_store: bool = True
+    needs_history: bool = False
 
     def path_in(self, staged: Staged) -> str:
         """Return its address in a scene."""
@@ -43,7 +45,7 @@ class Screen:
 
     def is_in(self, scene: Scene) -> bool:
         """Return whether it exists in *scene*."""
-        return scene is not Scene.EMPTY or "{" not in self.path
+        return scene is not Scene.EMPTY or not (self.needs_history or "{" in self.path)
 
     def status_in(self, scene: Scene) -> int:
         """Return what it answers in *scene*."""
@@ -80,6 +82,27 @@ SCREENS: Final = (
     ),
     Screen(name="postmortems", path="/postmortems", scenes=(Scene.EMPTY, Scene.NORMAL)),
     Screen(name="postmortem", path="/postmortems/{pricing}"),
+    Screen(name="services", path="/services", scenes=(Scene.EMPTY, Scene.NORMAL, Scene.HALTED)),
+    Screen(
+        name="service",
+        path="/services/checkout",
+        scenes=(Scene.NORMAL, Scene.HALTED, Scene.HOSTILE),
+        needs_history=True,
+    ),
+    Screen(
+        name="service-version",
+        path="/services/pricing?version=5.5.0",
+        needs_history=True,
+    ),
+    Screen(
+        name="health",
+        path="/services/checkout/health?node=checkout",
+        scenes=(Scene.NORMAL, Scene.HOSTILE),
+        needs_history=True,
+    ),
+    Screen(
+        name="health-supposed", path="/services/checkout/health?red=checkout", needs_history=True
+    ),
     Screen(name="refused", path="/rollouts/nothing", status=404),
 )
 
