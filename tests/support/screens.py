@@ -28,6 +28,7 @@ class Screen:
         status: What it answers when all is well.
         reads_store: Whether it shows what the store holds, so that it can't without one.
         needs_history: Whether it is about something that isn't there on a server's first day.
+        needs_history: Whether it shows one thing that isn't there on a server's first day.
     """
 
     name: str
@@ -103,6 +104,28 @@ SCREENS: Final = (
     Screen(
         name="health-supposed", path="/services/checkout/health?red=checkout", needs_history=True
     ),
+    Screen(
+        name="ledger",
+        path="/ledger",
+        scenes=(Scene.EMPTY, Scene.NORMAL, Scene.HOSTILE, Scene.ERROR),
+    ),
+    Screen(name="ledger-entry", path="/ledger/14", needs_history=True),
+    Screen(name="ledger-replay", path="/ledger/14?replay=yes", needs_history=True),
+    Screen(name="ledger-verify", path="/ledger/verify"),
+    Screen(name="ledger-heads", path="/ledger/heads"),
+    Screen(name="changes", path="/changes", scenes=(Scene.EMPTY, Scene.NORMAL, Scene.HOSTILE)),
+    Screen(
+        name="change",
+        path="/changes/checkout/code",
+        needs_history=True,
+        scenes=(Scene.NORMAL, Scene.HALTED),
+    ),
+    Screen(name="admin", path="/admin", scenes=(Scene.EMPTY, Scene.NORMAL)),
+    Screen(name="admin-targets", path="/admin/targets"),
+    Screen(name="admin-signals", path="/admin/signals"),
+    Screen(name="admin-gates", path="/admin/gates"),
+    Screen(name="admin-access", path="/admin/access"),
+    Screen(name="admin-tokens", path="/admin/tokens"),
     Screen(name="refused", path="/rollouts/nothing", status=404),
 )
 

@@ -3,28 +3,17 @@
 from typing import Final
 
 from tidegate.api.pages import acting, acting_approvals, acting_services, files, theme
-from tidegate.api.pages.screens import (
-    approvals,
-    changes,
-    decision,
-    emergency,
-    health,
-    ledger,
-    overview,
-    points,
-    postmortem,
-    rollout,
-    service,
-    services,
-)
+from tidegate.api.pages.screens import K1, acting, acting_admin, acting_services, admin, api, approvals, changes, decision, emergency, files, from, health, import, ledger, origin, overview, pages, points, postmortem, rollout, screens, service, services, slice, theme, tidegate
 
 PAGES: Final = (
     files.router,
     theme.router,
     acting.router,
+    acting_admin.router,
     acting_services.router,
     acting_approvals.router,
     overview.router,
+    admin.router,
     changes.router,
     ledger.router,
     postmortem.router,
