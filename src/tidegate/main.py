@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
+import resource
 import secrets
 import signal
 import socket
@@ -28,6 +29,7 @@ import uvicorn
 from tidegate.api.app import MorePages, create_app
 from tidegate.api.guard import LOOPBACK_NAMES
 from tidegate.api.limits import RateLimit
+from tidegate.api.live.watcher import MOST_STREAMS
 from tidegate.domain.access.proof import IdentityMode
 from tidegate.domain.quantities import RolloutId
 from tidegate.drivers.clock.system import SystemClock
@@ -95,6 +97,7 @@ ENDS_WITHIN_SECONDS = 20.0
 AUDIENCES_EVERY_SECONDS = 30.0
 LEDGER_LOOKED_AT_EVERY_SECONDS = 2.0
 DELIVERIES_FORGOTTEN_EVERY_SECONDS = 3600.0
+MOST_FILES = 16_384
 
 log = structlog.get_logger("tidegate")
 
@@ -266,6 +269,7 @@ async def serving(settings: Settings, more: MorePages | None = None) -> AsyncIte
                 version=installed_version("tidegate"),
                 public_url=settings.public_url,
                 hosts=_hosts(settings),
+                most_live=_most_live(),
                 limit=RateLimit(
                     per_second=settings.requests_per_second,
                     burst=settings.requests_at_once,
@@ -296,6 +300,8 @@ async def serving(settings: Settings, more: MorePages | None = None) -> AsyncIte
                 async with _failing_with(tasks):
                     yield running
             finally:
+                # Pages that are open would keep the server from ending.
+                app.state.live.close()
                 server.should_exit = True
                 for task in tasks[1:]:
                     task.cancel()
@@ -586,6 +592,22 @@ def _listen(settings: Settings) -> socket.socket:
             f"port {port} on {host} can't be listened on: {exc.strerror}",
             hint="another server may run there: set TIDEGATE_LISTEN_PORT, or 0 for a free port",
         ) from exc
+
+
+def _most_live() -> int:
+    """
+    Return how many pages may be live at once, so that connections are left for everything else.
+
+    Each open page takes a file of this process, of which systems give few until they are asked for more.
+    """
+    given, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(most, MOST_FILES) if most != resource.RLIM_INFINITY else MOST_FILES
+    if given < wanted:
+        # Not getting them only means fewer live pages.
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+            given = wanted
+    return min(MOST_STREAMS, given // 2)
 
 
 def _token(state_dir: Path) -> str:

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from starlette.routing import Route
 
 from tidegate.api.guard import LOOPBACK_NAMES, Guard
 from tidegate.api.limits import RateLimit
+from tidegate.api.live.endpoint import PATH, LiveEndpoint
+from tidegate.api.live.watcher import MOST_STREAMS, Live
 from tidegate.api.pages.login import router as login_pages
 from tidegate.api.pages.page_words import Place
 from tidegate.api.pages.routes import PAGES
@@ -61,6 +64,7 @@ def create_app(
     public_url: str | None = None,
     limit: RateLimit | None = None,
     more: MorePages | None = None,
+    most_live: int = MOST_STREAMS,
 ) -> FastAPI:
     """
     Return the application.
@@ -73,6 +77,8 @@ def create_app(
         public_url: How browsers reach it, where that isn't the address that they ask for.
         limit: How fast one token may ask. None limits nobody.
         more: Screens besides the usual ones, as the lab has.
+        most_live: How many pages may be live at once. Whoever ends the server closes `app.state.live`
+            first, or their streams keep it.
 
     Raises:
         ValueError: *token* is empty: that would open the API to everyone.
@@ -90,6 +96,7 @@ def create_app(
         limit=limit,
         places=() if more is None else more.places,
     )
+    app.state.live = Live(outside, most_streams=most_live)
     app.add_middleware(Guard, hosts=hosts)
     return app
 
@@ -137,6 +144,7 @@ def _routed() -> FastAPI:
         *PAGES,
     ):
         app.include_router(router)
+    app.router.routes.append(Route(PATH, LiveEndpoint(), include_in_schema=False))
     handle_errors(app)
     return app
 

@@ -25,6 +25,9 @@ READS = {"GET", "HEAD"}
 ONLY_LOOKS = {"/v1/decisions/{number}/replay", "/v1/services/{name}/health/test", "/v1/plans"}
 """What is asked by POST and changes nothing, so that there is no command behind it."""
 
+LIVE = "/live"
+"""The hints of the pages, which are no route of the framework's: see `test_live` for who gets them."""
+
 OPEN_FILES = {"/assets/{name}", "/theme"}
 """Routes of the pages that hold nothing of anybody: files of the package, and a browser's own colours."""
 
@@ -91,7 +94,9 @@ def test_every_route_is_guarded() -> None:
     published = create_app(MemoryWorld().outside, token="t", version="0").openapi()["paths"]
     acting = {route.path for route in guarded() if isinstance(route, ActingRoute)}
 
-    assert {route.path for route in others} - {route.path for route in screens} == OPEN_FILES
+    assert {route.path for route in others} - {route.path for route in screens} == OPEN_FILES | {
+        LIVE
+    }
     assert all((route.methods or set()) <= READS for route in screens), "a screen changes nothing"
     hidden = {"/login", "/login/callback"} | acting
     assert {route.path for route in guarded()} == set(published) | hidden

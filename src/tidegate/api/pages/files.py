@@ -27,8 +27,10 @@ STYLES: Final = (
     "meter",
     "matrix",
     "log",
+    "health",
     "chart",
     "graph",
+    "ledger",
     "screens",
     "print",
 )

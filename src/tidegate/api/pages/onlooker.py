@@ -33,7 +33,7 @@ FORM_SEAL: Final = "seal"
 
 _NAME = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
 
-_KEY_HOLDER: Final = Caller(
+KEY_HOLDER: Final = Caller(
     name="the page",
     kind=CallerKind.PROGRAM,
     person=None,
@@ -77,7 +77,7 @@ def find_onlooker(request: Request) -> Onlooker | None:
     """
     if has_page_key(request):
         name = claimed_name(request)
-        return Onlooker(caller=_KEY_HOLDER, actor=None if name is None else _claimed(name))
+        return Onlooker(caller=KEY_HOLDER, actor=None if name is None else _claimed(name))
     known = known_by_cookie(request)
     if known is None:
         return None

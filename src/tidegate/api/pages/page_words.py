@@ -103,6 +103,15 @@ def phase_mark(state: str) -> str:
     return PHASE_MARKS[state] + _TEXT_STYLE
 
 
+HEALTH_MARKS: Final = {"healthy": "✓", "degraded": "◐", "unhealthy": "✖", "unknown": "?"}
+"""One shape per state of a part of a service. Unknown looks like a question and never like healthy."""
+
+
+def health_mark(health: str) -> str:
+    """Return the mark of a state of health."""
+    return HEALTH_MARKS[health] + _TEXT_STYLE
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """A screen in the navigation. `on_phone` is whether it is in the bar at the bottom there."""
@@ -148,6 +157,20 @@ KEYS: Final = (
     (".", "copy as a command"),
     ("?", "this list"),
 )
+
+
+ENTRY_MARKS: Final = {"decision": "◆", "command": "▸", "evidence": "≡", "refusal": "✕"}
+"""One shape per kind of entry of the ledger."""
+
+
+def entry_mark(kind: str) -> str:
+    """Return the mark of a kind of entry; of one that is new a plain one."""
+    return ENTRY_MARKS.get(kind, "·") + _TEXT_STYLE
+
+
+def short(digest: str) -> str:
+    """Return the beginning of a hash, enough to tell it by; the whole stands beside or behind it."""
+    return digest.removeprefix("sha256:")[:12]
 
 
 def rollout_command(name: str, rollout_id: str) -> str:
