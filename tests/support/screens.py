@@ -2,15 +2,22 @@
 Every screen there is, in one table: what holds for all of them is tested for each line of it.
 
 Whoever adds a screen adds a line. `{checkout}` in a path is the id of that service's newest rollout in
-the scene, `{orders_api}` that of orders-api, `{search_next}` that of the one which waits for its turn; a
-path with such a piece isn't there on a server's first day.
+the scene, `{search_next}` that of the one which waits for its turn, `{service_checkout}` a service's name
+and `{entry}` the number of an entry of the ledger; a path with such a piece isn't there on a server's first
+day.
 """
 
 import os
 from dataclasses import dataclass
 from typing import Final
 
-from tidegate.testing.scenes import Scene, Staged
+from tidegate.testing.scenes import SERVICES, Scene, Staged
+
+_OTHERS: Final = {
+    **{f"service_{name.replace('-', '_')}": name for name in SERVICES},
+    "entry": "12",
+}
+"""The pieces of paths that aren't ids of rollouts."""
 
 IS_FULL: Final = os.environ.get("TIDEGATE_TEST_PROFILE") == "full"
 
@@ -40,9 +47,8 @@ class Screen:
 
     def path_in(self, staged: Staged) -> str:
         """Return its address in a scene."""
-        return self.path.format(
-            **{name.replace("-", "_"): one for name, one in staged.rollouts.items()}
-        )
+        ids = {name.replace("-", "_"): one for name, one in staged.rollouts.items()}
+        return self.path.format(**ids, **_OTHERS)
 
     def is_in(self, scene: Scene) -> bool:
         """Return whether it exists in *scene*."""
@@ -60,6 +66,7 @@ SCREENS: Final = (
         path="/rollouts/{checkout}",
         scenes=(Scene.NORMAL, Scene.HALTED, Scene.HOSTILE),
     ),
+    Screen(name="rollout-second-phase", path="/rollouts/{orders_api}"),
     Screen(name="rollout-held", path="/rollouts/{orders_api}", scenes=(Scene.HELD,)),
     Screen(name="rollout-waiting", path="/rollouts/{search}"),
     Screen(name="rollout-queued", path="/rollouts/{search_next}"),
@@ -126,6 +133,14 @@ SCREENS: Final = (
     Screen(name="admin-gates", path="/admin/gates"),
     Screen(name="admin-access", path="/admin/access"),
     Screen(name="admin-tokens", path="/admin/tokens"),
+    Screen(name="services", path="/services", scenes=(Scene.EMPTY, Scene.NORMAL, Scene.HALTED)),
+    Screen(name="service", path="/services/{service_checkout}"),
+    Screen(name="service-rolled-back", path="/services/{service_pricing}"),
+    Screen(name="ledger", path="/ledger", scenes=(Scene.EMPTY, Scene.NORMAL, Scene.HOSTILE)),
+    Screen(name="ledger-found", path="/ledger?service=checkout"),
+    Screen(name="ledger-entry", path="/ledger/{entry}"),
+    Screen(name="ledger-heads", path="/ledger/heads"),
+    Screen(name="ledger-verify", path="/ledger/verify"),
     Screen(name="refused", path="/rollouts/nothing", status=404),
 )
 

@@ -15,6 +15,7 @@ from typing import Final
 import uvicorn
 
 from tidegate.api.app import create_app
+from tidegate.api.live.watcher import Live
 from tidegate.api.tokens import login_seal, page_link
 from tidegate.domain.access.model import DEFAULT_ORGANISATION, GrantEffect
 from tidegate.domain.access.roles import Role
@@ -42,6 +43,7 @@ class ServedScene:
         self.port = free_port()
         self._server: uvicorn.Server | None = None
         self._serving: asyncio.Task[None] | None = None
+        self._live: Live | None = None
 
     @property
     def url(self) -> str:
@@ -57,13 +59,13 @@ class ServedScene:
         """Listen and serve."""
         listener = socket.create_server(("127.0.0.1", self.port))
         app = create_app(self.staged.world.outside, token=TOKEN, version=VERSION)
+        self._live = app.state.live
         config = uvicorn.Config(
             app,
             interface="asgi3",
             log_config=None,
             lifespan="off",
             ws="none",
-            # A stream of events never ends by itself.
             timeout_graceful_shutdown=1,
         )
         self._server = uvicorn.Server(config)
@@ -73,6 +75,9 @@ class ServedScene:
         """End it; nobody answers at its address any more."""
         if self._server is None or self._serving is None:
             return
+        if self._live is not None:
+            # Their streams never end by themselves, and the server waits for them.
+            self._live.close()
         self._server.should_exit = True
         async with asyncio.timeout(ENDS_WITHIN_SECONDS):
             await self._serving

@@ -83,7 +83,7 @@ plan:
   stale_after: 40m
   phases:
     - {name: few, to: first, traffic: 5%, bake: 2h}
-    - {name: quarter, to: first, traffic: 25%, bake: 3h, approve: 1 of team-release}
+    - {name: quarter, to: first, traffic: 25%, bake: 4h, approve: 1 of team-release}
     - {name: first, to: first, traffic: 100%, bake: 4h}
     - {name: europe, to: europe, traffic: 100%, bake: 5h}
     - {name: america, to: america, traffic: 100%, bake: 6h}
