@@ -2,8 +2,22 @@
 
 from typing import Final
 
-from tidegate.api.pages import acting, acting_approvals, acting_services, files, theme
-from tidegate.api.pages.screens import K1, acting, acting_admin, acting_services, admin, api, approvals, changes, decision, emergency, files, from, health, import, ledger, origin, overview, pages, points, postmortem, rollout, screens, service, services, slice, theme, tidegate
+from tidegate.api.pages import acting, acting_admin, acting_approvals, acting_services, files, theme
+from tidegate.api.pages.screens import (
+    admin,
+    approvals,
+    changes,
+    decision,
+    emergency,
+    health,
+    ledger,
+    overview,
+    points,
+    postmortem,
+    rollout,
+    service,
+    services,
+)
 
 PAGES: Final = (
     files.router,
