@@ -141,7 +141,8 @@ def a_fleet_rollout(
         service=service,
         state=state,
         at=at,
-        plan=a_plan(placements=placements, phases=phases),
+        # Fresh for as long as this measures, so that forecasts are made as in a server that watches.
+        plan=a_plan(placements=placements, phases=phases, stale_after=timedelta(hours=6)),
         phase_index=index,
         rehearsal=Rehearsal.PROVEN,
         revision=3,

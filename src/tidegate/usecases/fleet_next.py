@@ -26,7 +26,7 @@ from tidegate.domain.rollout.seen import (
     valid_approvals,
 )
 from tidegate.usecases.fleet import Fleet
-from tidegate.usecases.meter import measure
+from tidegate.usecases.meter import proofs_in
 from tidegate.usecases.pace import pace_of, requests_of, shares_of
 
 WORTH_SAYING: Final = timedelta(minutes=1)
@@ -137,12 +137,17 @@ def _after_more(
     rollout: Rollout, known: Evidence, at: datetime, now: datetime, because: str
 ) -> NextDecision:
     """Return what is foreseen of a bake that has to prove more."""
-    waits = tuple(_proof_waits(rollout, known, now))
-    if not waits or _waits_for_use(rollout, known):
+    if _waits_for_use(rollout, known):
         return _unknown(rollout, because)
+    foretold = proofs_in(rollout, known, now=now)
+    beta = rollout.plan.budget.beta
+    unproven = [one.signal for one in known.signals if one.gate and not certified(one, beta)]
+    if not set(unproven) <= set(foretold):
+        return _unknown(rollout, because)
+    waits = [foretold[name] for name in unproven] + _request_waits(rollout, known, now)
     if None in waits:
         return _ahead(rollout, None, Outlook.NO_PROOF, because)
-    proven_at = now + max(wait for wait in waits if wait is not None)
+    proven_at = now + max((wait for wait in waits if wait is not None), default=timedelta(0))
     if proven_at <= at + WORTH_SAYING:
         return _after_proof(rollout, at, because)
     late = rough_duration(proven_at - at)
@@ -158,17 +163,13 @@ def _waits_for_use(rollout: Rollout, known: Evidence) -> bool:
     return coverage is not None and bool(missing_reasons(known.coverage, coverage))
 
 
-def _proof_waits(rollout: Rollout, known: Evidence, now: datetime) -> Iterator[timedelta | None]:
-    """Yield how long each thing that a pace can foretell still takes, None for out of sight."""
-    budget = rollout.plan.budget
-    meter = measure(rollout, known, None, now=now, hours=())
-    for signal in meter.signals:
-        if signal.evidence.gate and not certified(signal.evidence, budget.beta):
-            yield signal.proof_in
+def _request_waits(rollout: Rollout, known: Evidence, now: datetime) -> list[timedelta | None]:
+    """Return how long it takes until enough requests have come; None for out of sight."""
     missing = rollout.phase.minimum_requests - requests_of(known)
-    if missing > 0:
-        shares = shares_of(rollout, known.phase_index)
-        yield pace_of(rollout, known, shares, (), now).until(missing)
+    if missing <= 0:
+        return []
+    shares = shares_of(rollout, known.phase_index)
+    return [pace_of(rollout, known, shares, (), now).until(missing)]
 
 
 def _after_proof(rollout: Rollout, at: datetime, because: str) -> NextDecision:

@@ -47,7 +47,7 @@ from tidegate.usecases.resources import resource_of_organisation
 MOST_SERVICES: Final = 500
 """Services on one page: as many as the budget of a page is for."""
 
-MOST_NEEDS: Final = 12
+MOST_NEEDS: Final = 8
 MOST_NEXT: Final = 8
 MOST_REFRESHED: Final = 50
 """Services whose rows are asked for at once. Whoever wants more asks for the page."""

@@ -113,22 +113,26 @@ def cells_of(rollout: Rollout) -> dict[Column, Cell]:
     moved = {move.placement.target for move in rollout.phase.moves}
     before = {move.placement.target for move in _moves(phases[: rollout.phase_index])}
     old, new = _versions(rollout)
-    rings = {target.name: target.ring for target in rollout.targets}
+    rings = _rings(rollout)
     cells: dict[Column, Cell] = {}
-    for phase in phases:
-        for move in phase.moves:
-            target = move.placement.target
-            column = Column(rings.get(target, phase.ring), target)
-            if column in cells:
-                continue
-            exposure = now.get(target, NO_EXPOSURE)
-            reach = _reach(rollout, target, exposure, end[target], moved, before)
-            says = reach in (Reach.PART, Reach.NOW)
-            meets = exposure != NO_EXPOSURE and (says or reach is Reach.DONE)
-            served = new if meets else old.get(target, "")
-            words = exposure_words(exposure) if says else ""
-            cells[column] = a_cell(reach, rollout.state, words, served)
+    for target, last in end.items():
+        exposure = now.get(target, NO_EXPOSURE)
+        reach = _reach(rollout, target, exposure, last, moved, before)
+        says = reach in (Reach.PART, Reach.NOW)
+        meets = exposure != NO_EXPOSURE and (says or reach is Reach.DONE)
+        served = new if meets else old.get(target, "")
+        words = exposure_words(exposure) if says else ""
+        cells[Column(rings[target], target)] = a_cell(reach, rollout.state, words, served)
     return cells
+
+
+def _rings(rollout: Rollout) -> dict[TargetName, str]:
+    """Return the ring of each target; of one that the rollout doesn't describe, that of its first phase."""
+    rings: dict[TargetName, str] = {target.name: target.ring for target in rollout.targets}
+    for phase in rollout.plan.phases:
+        for move in phase.moves:
+            rings.setdefault(move.placement.target, phase.ring)
+    return rings
 
 
 def _natural(name: str) -> tuple[tuple[int, int, str], ...]:
