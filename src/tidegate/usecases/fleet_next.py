@@ -148,6 +148,9 @@ def _after_more(
     if None in waits:
         return _ahead(rollout, None, Outlook.NO_PROOF, because)
     proven_at = now + max((wait for wait in waits if wait is not None), default=timedelta(0))
+    undecided_at = now + rollout.phase.bake_max * rollout.bake_allowance - known.baked_for
+    if proven_at > undecided_at:
+        return _ahead(rollout, undecided_at, Outlook.NO_PROOF, f"ends undecided: {because}")
     if proven_at <= at + WORTH_SAYING:
         return _after_proof(rollout, at, because)
     late = rough_duration(proven_at - at)
