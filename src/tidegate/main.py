@@ -339,6 +339,7 @@ def compose(
             "prometheus+https": PrometheusSignals(clock=clock, client=client),
         },
         wake=runner.wake,
+        pulse=runner.pulse,
         lab_allowed=settings.lab_allowed,
         audience=users,
         intake=otlp,

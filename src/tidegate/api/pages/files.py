@@ -26,6 +26,7 @@ STYLES: Final = (
     "ladder",
     "meter",
     "matrix",
+    "fleet",
     "log",
     "health",
     "chart",
