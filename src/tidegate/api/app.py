@@ -4,10 +4,11 @@ Makes the application: the routes of the API, the pages, and what stands before 
 There is no state here but what it is given, so a test and the server run the same application.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
 
+from tidegate.api.admission import Admission, Places
 from tidegate.api.guard import LOOPBACK_NAMES, Guard
 from tidegate.api.limits import RateLimit
 from tidegate.api.pages.login import router as login_pages
@@ -41,6 +42,35 @@ from tidegate.api.schema import openapi, openapi_text
 from tidegate.api.state import ServerState
 from tidegate.usecases.outside import Outside
 
+ROUTERS: Final = (
+    plans,
+    rollouts,
+    recordings,
+    commands,
+    approvals,
+    policy,
+    alarms,
+    hooks,
+    stops,
+    freezes,
+    tokens,
+    access,
+    gates,
+    emergencies,
+    login,
+    debts,
+    events,
+    services,
+    service_health,
+    decisions,
+    ledger,
+    otlp,
+    health,
+    login_pages,
+    pages,
+)
+"""Everything that is routed, in order."""
+
 
 def create_app(
     outside: Outside,
@@ -50,6 +80,7 @@ def create_app(
     hosts: frozenset[str] = LOOPBACK_NAMES,
     public_url: str | None = None,
     limit: RateLimit | None = None,
+    places: Places | None = None,
 ) -> FastAPI:
     """
     Return the application.
@@ -61,6 +92,7 @@ def create_app(
         hosts: The names that this server goes by. A request under another name is refused.
         public_url: How browsers reach it, where that isn't the address that they ask for.
         limit: How fast one token may ask. None limits nobody.
+        places: How much is answered at once. None bounds nothing.
 
     Raises:
         ValueError: *token* is empty: that would open the API to everyone.
@@ -72,6 +104,9 @@ def create_app(
         outside=outside, token=token, version=version, public_url=public_url, limit=limit
     )
     app.add_middleware(Guard, hosts=hosts)
+    if places is not None:
+        # The last one added is the first one asked: what is refused hasn't even been read.
+        app.add_middleware(Admission, places=places, routers=ROUTERS)
     return app
 
 
@@ -90,33 +125,7 @@ def _routed() -> FastAPI:
         openapi_url=None,
         redirect_slashes=False,
     )
-    for router in (
-        plans,
-        rollouts,
-        recordings,
-        commands,
-        approvals,
-        policy,
-        alarms,
-        hooks,
-        stops,
-        freezes,
-        tokens,
-        access,
-        gates,
-        emergencies,
-        login,
-        debts,
-        events,
-        services,
-        service_health,
-        decisions,
-        ledger,
-        otlp,
-        health,
-        login_pages,
-        pages,
-    ):
+    for router in ROUTERS:
         app.include_router(router)
     handle_errors(app)
     return app

@@ -88,7 +88,7 @@ class PageRoute(APIRoute):
         return guarded
 
 
-def _onlooker_of(request: Request) -> Caller:
+async def _onlooker_of(request: Request) -> Caller:
     """Return who looks: somebody who has logged in, or whoever holds the page key."""
     onlooker = request.state.onlooker
     assert isinstance(onlooker, Caller), "PageRoute sets it"
