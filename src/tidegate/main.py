@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
+import resource
 import secrets
 import signal
 import socket
@@ -27,9 +28,10 @@ import structlog
 import uvicorn
 
 from tidegate.api.admission import Places
-from tidegate.api.app import create_app
+from tidegate.api.app import MorePages, create_app
 from tidegate.api.guard import LOOPBACK_NAMES
 from tidegate.api.limits import RateLimit
+from tidegate.api.live.watcher import MOST_STREAMS
 from tidegate.domain.access.proof import IdentityMode
 from tidegate.domain.quantities import RolloutId
 from tidegate.drivers.clock.system import SystemClock
@@ -70,6 +72,7 @@ from tidegate.errors import (
     WorkloadError,
 )
 from tidegate.lab.live import live
+from tidegate.lab.pages import LabPage, lab_pages
 from tidegate.lab.world import LabOptions, LabServer, prepare_state_dir
 from tidegate.ports.witness import Witness
 from tidegate.settings import Settings
@@ -105,6 +108,7 @@ ENDS_WITHIN_SECONDS = 20.0
 AUDIENCES_EVERY_SECONDS = 30.0
 LEDGER_LOOKED_AT_EVERY_SECONDS = 2.0
 DELIVERIES_FORGOTTEN_EVERY_SECONDS = 3600.0
+MOST_FILES = 16_384
 
 log = structlog.get_logger("tidegate")
 
@@ -222,12 +226,13 @@ async def _live_in_lab(options: LabOptions) -> int:
         identity="claimed",
         log_level="warning",
     )
-    async with serving(settings) as running:
+    page = LabPage()
+    async with serving(settings, lab_pages(page)) as running:
         supervisor = ShimSupervisor(running.state_dir / PROCESSES_DIR)
         server = LabServer(
             url=running.url, token=running.token, state_dir=running.state_dir, processes=supervisor
         )
-        return await live(server, options)
+        return await live(server, options, page)
 
 
 async def _serve_until_told(settings: Settings) -> int:
@@ -247,12 +252,12 @@ Composing = Callable[[Settings, Path, str, httpx.AsyncClient], tuple[Outside, In
 
 @contextlib.asynccontextmanager
 async def serving(
-    settings: Settings, *, compose: Composing | None = None
+    settings: Settings, more: MorePages | None = None, *, compose: Composing | None = None
 ) -> AsyncIterator[Running]:
     """
     Run API and runner while the block runs; on leaving, end both. Traffic stays as it is.
 
-    *compose* makes the world, None as `compose_world` does.
+    *more* are pages besides the usual ones. *compose* makes the world, None as `compose_world` does.
 
     Raises:
         InvalidRequestError: the address isn't one of this machine alone.
@@ -283,6 +288,7 @@ async def serving(
                 version=installed_version("tidegate"),
                 public_url=settings.public_url,
                 hosts=_hosts(settings),
+                most_live=_most_live(),
                 limit=RateLimit(
                     per_second=settings.requests_per_second,
                     burst=settings.requests_at_once,
@@ -293,6 +299,7 @@ async def serving(
                     waiting=settings.requests_waiting,
                     lasting=settings.requests_lasting,
                 ),
+                more=more,
             )
             # A page that stays open must not keep a server from ending.
             config = uvicorn.Config(
@@ -317,6 +324,8 @@ async def serving(
                 async with _failing_with(tasks):
                     yield running
             finally:
+                # Pages that are open would keep the server from ending.
+                app.state.live.close()
                 server.should_exit = True
                 for task in tasks[1:]:
                     task.cancel()
@@ -614,6 +623,22 @@ def _listen(settings: Settings) -> socket.socket:
             hint="another server may run there: set TIDEGATE_LISTEN_PORT, or 0 for a free port",
         ) from exc
     return listener
+
+
+def _most_live() -> int:
+    """
+    Return how many pages may be live at once, so that connections are left for everything else.
+
+    Each open page takes a file of this process, of which systems give few until they are asked for more.
+    """
+    given, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(most, MOST_FILES) if most != resource.RLIM_INFINITY else MOST_FILES
+    if given < wanted:
+        # Not getting them only means fewer live pages.
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+            given = wanted
+    return min(MOST_STREAMS, given // 2)
 
 
 def _token(state_dir: Path) -> str:

@@ -109,8 +109,8 @@ class GuardedRoute(APIRoute):
                     request.state.known = known_by_bearer(request)
                 except TidegateError as exc:
                     return problem_response(problem_of(exc))
-            if permission not in NEVER_LIMITED and (wait := _wait_seconds(request)):
-                return problem_response(problem_of(_too_fast(wait)), {"retry-after": str(wait)})
+            if permission not in NEVER_LIMITED and (wait := wait_seconds(request)):
+                return problem_response(problem_of(asks_too_fast(wait)), {"retry-after": str(wait)})
             return await handle(request)
 
         return guarded
@@ -197,7 +197,7 @@ def known_by_bearer(request: Request) -> Known | None:
     return known
 
 
-def _wait_seconds(request: Request) -> int:
+def wait_seconds(request: Request) -> int:
     """Return after how many seconds whoever sends *request* may ask again; 0 for now."""
     limit = server_of(request).limit
     if limit is None:
@@ -209,10 +209,11 @@ def _wait_seconds(request: Request) -> int:
     return limit.wait_seconds("the server's own" if known is None else f"token {known.id}")
 
 
-def _too_fast(wait_seconds: int) -> RateLimitedError:
+def asks_too_fast(seconds: int) -> RateLimitedError:
+    """Return the refusal of whoever may ask again in *seconds*."""
     return RateLimitedError(
         "this token asks for too much at once",
-        hint=f"ask again in {wait_seconds} s; halts and alarms are never limited",
+        hint=f"ask again in {seconds} s; halts and alarms are never limited",
     )
 
 

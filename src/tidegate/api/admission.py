@@ -72,8 +72,17 @@ def lasting(routers: Sequence[APIRouter]) -> Routes:
 class Admission:
     """Lets a bounded number of requests in, and every stop."""
 
-    def __init__(self, app: ASGIApp, *, places: Places, routers: Sequence[APIRouter]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        places: Places,
+        routers: Sequence[APIRouter],
+        bounded: Collection[str] = (),
+    ) -> None:
+        """Stand before *app*, which is made of *routers*; paths of *bounded* are bounded elsewhere."""
         self._app = app
+        self._bounded = frozenset(bounded)
         self._stopping = taking(routers, STOPS)
         self._free = taking(routers, NEVER_LIMITED - STOPS)
         self._lasting = lasting(routers)
@@ -83,7 +92,7 @@ class Admission:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (the ASGI interface)."""
-        if scope["type"] != "http" or self._free.take(scope):
+        if scope["type"] != "http" or scope["path"] in self._bounded or self._free.take(scope):
             await self._app(scope, receive, send)
             return
         if self._stopping.take(scope):

@@ -4,15 +4,20 @@ Makes the application: the routes of the API, the pages, and what stands before 
 There is no state here but what it is given, so a test and the server run the same application.
 """
 
+from dataclasses import dataclass
 from typing import Any, Final
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from starlette.routing import Route
 
 from tidegate.api.admission import Admission, Places
 from tidegate.api.guard import LOOPBACK_NAMES, Guard
 from tidegate.api.limits import RateLimit
+from tidegate.api.live.endpoint import PATH, LiveEndpoint
+from tidegate.api.live.watcher import MOST_STREAMS, Live
 from tidegate.api.pages.login import router as login_pages
-from tidegate.api.pages.routes import router as pages
+from tidegate.api.pages.page_words import Place
+from tidegate.api.pages.routes import PAGES
 from tidegate.api.problems import handle_errors
 from tidegate.api.routes.access import router as access
 from tidegate.api.routes.alarms import router as alarms
@@ -67,9 +72,17 @@ ROUTERS: Final = (
     otlp,
     health,
     login_pages,
-    pages,
+    *PAGES,
 )
 """Everything that is routed, in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MorePages:
+    """Screens that a server has besides the usual ones: their routes, and where they are found."""
+
+    router: APIRouter
+    places: tuple[Place, ...]
 
 
 def create_app(
@@ -81,6 +94,8 @@ def create_app(
     public_url: str | None = None,
     limit: RateLimit | None = None,
     places: Places | None = None,
+    more: MorePages | None = None,
+    most_live: int = MOST_STREAMS,
 ) -> FastAPI:
     """
     Return the application.
@@ -93,6 +108,9 @@ def create_app(
         public_url: How browsers reach it, where that isn't the address that they ask for.
         limit: How fast one token may ask. None limits nobody.
         places: How much is answered at once. None bounds nothing.
+        more: Screens besides the usual ones, as the lab has.
+        most_live: How many pages may be live at once. Whoever ends the server closes `app.state.live`
+            first, or their streams keep it.
 
     Raises:
         ValueError: *token* is empty: that would open the API to everyone.
@@ -100,13 +118,22 @@ def create_app(
     if not token:
         raise ValueError("the token is empty")
     app = _routed()
+    if more is not None:
+        app.include_router(more.router)
     app.state.server = ServerState(
-        outside=outside, token=token, version=version, public_url=public_url, limit=limit
+        outside=outside,
+        token=token,
+        version=version,
+        public_url=public_url,
+        limit=limit,
+        places=() if more is None else more.places,
     )
+    app.state.live = Live(outside, most_streams=most_live)
     app.add_middleware(Guard, hosts=hosts)
     if places is not None:
         # The last one added is the first one asked: what is refused hasn't even been read.
-        app.add_middleware(Admission, places=places, routers=ROUTERS)
+        routers = ROUTERS if more is None else (*ROUTERS, more.router)
+        app.add_middleware(Admission, places=places, routers=routers, bounded=(PATH,))
     return app
 
 
@@ -127,6 +154,7 @@ def _routed() -> FastAPI:
     )
     for router in ROUTERS:
         app.include_router(router)
+    app.router.routes.append(Route(PATH, LiveEndpoint(), include_in_schema=False))
     handle_errors(app)
     return app
 

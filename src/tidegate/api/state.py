@@ -8,6 +8,7 @@ from weakref import WeakValueDictionary
 from fastapi import Depends, Request
 
 from tidegate.api.limits import RateLimit
+from tidegate.api.pages.page_words import Place
 from tidegate.usecases.outside import Outside
 
 
@@ -16,7 +17,7 @@ class ServerState:
     """
     The world, the token that opens the API, and the version that is told. `public_url` is how browsers
     reach this server, None for the address that they ask for. `limit` is how fast one token may ask, None
-    for as fast as it can.
+    for as fast as it can. `places` are screens that this server has besides the usual ones.
 
     `in_flight` holds a lock per idempotency key that is being answered: the second of two equal
     requests waits for the answer of the first. `looks` holds looks that several requests share, by what
@@ -28,6 +29,7 @@ class ServerState:
     version: str
     public_url: str | None = None
     limit: RateLimit | None = None
+    places: tuple[Place, ...] = ()
     looks: dict[str, asyncio.Future[None]] = field(default_factory=dict)
     in_flight: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 

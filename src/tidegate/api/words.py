@@ -71,6 +71,11 @@ def clock_words(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%H:%M:%S UTC")
 
 
+def stamp_words(at: datetime) -> str:
+    """Return an instant in UTC to the second, for what is looked up long after: `2026-01-12 09:00:10`."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
 def calendar_words(at: datetime, *, within_hours: bool) -> str:
     """Return an instant as people plan with it: `Mon 12 Jan 09:00`, or `09:00:10` *within_hours*."""
     return at.astimezone(UTC).strftime("%H:%M:%S" if within_hours else "%a %d %b %H:%M")

@@ -7,6 +7,7 @@
 import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -85,10 +86,10 @@ def break_(
     lab = need_running_lab(lab_dir(state_dir))
     done = break_lab(lab, fault, _parameters(parameter or []))
     if output == "json":
-        print(json.dumps(done))
+        print(json.dumps(asdict(done)))
         return
-    print(f"shop {done['version']} has {done['fault']}   rollout {done['rollout']}")
-    print(f"watch it: tidegate watch {done['rollout']} --url {lab.url} --token {lab.token}")
+    print(f"shop {done.version} has {done.fault}   rollout {done.rollout}")
+    print(f"watch it: tidegate watch {done.rollout} --url {lab.url} --token {lab.token}")
 
 
 @app.command()

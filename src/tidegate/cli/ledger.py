@@ -40,19 +40,25 @@ Since = Annotated[
     str | None, typer.Option(help="From then on: an instant (ISO 8601), or how long ago, as 24h.")
 ]
 Until = Annotated[str | None, typer.Option(help="Before then: written as --since.")]
+RolloutId = Annotated[str | None, typer.Option(help="Only entries of this rollout's id.")]
+Actor = Annotated[str | None, typer.Option(help="Only what this name did.")]
+Kind = Annotated[str | None, typer.Option(help="decision, command, evidence or refusal.")]
+Rule = Annotated[str | None, typer.Option(help="Only this rule or verb.")]
+Words = Annotated[
+    str | None, typer.Option("--text", help="Only where this stands in the reason or the details.")
+]
 
 
 def query(
     session: Session,
     service: Service = None,
-    rollout: Annotated[str | None, typer.Option(help="Only entries of this rollout's id.")] = None,
-    actor: Annotated[str | None, typer.Option(help="Only what this name did.")] = None,
-    kind: Annotated[
-        str | None, typer.Option(help="decision, command, evidence or refusal.")
-    ] = None,
-    rule: Annotated[str | None, typer.Option(help="Only this rule or verb.")] = None,
+    rollout: RolloutId = None,
+    actor: Actor = None,
+    kind: Kind = None,
+    rule: Rule = None,
     since: Since = None,
     until: Until = None,
+    text: Words = None,
     before: Annotated[
         int | None, typer.Option(min=1, help="Only lower numbers: to go on behind a list.")
     ] = None,
@@ -70,6 +76,7 @@ def query(
             rule=rule,
             since=_instant(since, "--since"),
             until=_instant(until, "--until"),
+            text=text,
             before=before,
             limit=limit,
         )
@@ -91,25 +98,34 @@ def export(
         Path | None, typer.Option("--to", help="A file to write. Default: standard output.")
     ] = None,
     service: Service = None,
+    rollout: RolloutId = None,
+    actor: Actor = None,
+    kind: Kind = None,
+    rule: Rule = None,
     since: Since = None,
     until: Until = None,
+    text: Words = None,
 ) -> None:
     """Hand the ledger out: as a dump that anybody can verify, or as rows for auditors."""
     if output not in FORMATS:
         raise InvalidRequestError(f"no output {output!r}", hint=f"it can be: {', '.join(FORMATS)}")
-    if output == "dump" and (service or since or until):
-        raise InvalidRequestError(
-            "a dump is always whole: a part of a chain proves nothing",
-            hint="leave --service, --since and --until out, or take -o csv",
-        )
     asked = {
-        "format": output,
         "service": service,
+        "rollout": rollout,
+        "actor": actor,
+        "kind": kind,
+        "rule": rule,
         "since": _instant(since, "--since"),
         "until": _instant(until, "--until"),
+        "text": text,
     }
+    if output == "dump" and any(asked.values()):
+        raise InvalidRequestError(
+            "a dump is always whole: a part of a chain proves nothing",
+            hint="leave the filters out, or take -o csv",
+        )
     with session.connect() as client, _target(to) as file:
-        for chunk in client.download("/v1/ledger/export", **asked):
+        for chunk in client.download("/v1/ledger/export", format=output, **asked):
             file.write(chunk)
 
 

@@ -47,10 +47,20 @@ def stop(
     print(f"ended {stop_server(workloads=workloads)}")
 
 
-def page(session: Session) -> None:
-    """Print the link that opens the read-only pages in a browser."""
+def page(
+    session: Session,
+    acts_as: Annotated[
+        str | None,
+        typer.Option(
+            "--as",
+            metavar="NAME",
+            help="Also let its holder act, under this name. Where people log in it isn't needed.",
+        ),
+    ] = None,
+) -> None:
+    """Print the link that opens the pages in a browser. Without --as it only shows."""
     address = find_server(session.url, session.token)
-    link = page_link(address.url, address.token)
+    link = page_link(address.url, address.token, acts_as)
     session.printer.show({"url": link}, text=lambda: [link], names=[link])
 
 

@@ -1,5 +1,5 @@
 """
-Breaking, healing and ending a lab that runs, from another terminal.
+Breaking, healing and ending a lab that runs, from another terminal or from its page.
 
 A fault goes to the version that is being rolled out; when none is, the next version gets it before it
 starts, and its rollout is begun.
@@ -60,17 +60,23 @@ def need_running_lab(state_dir: Path) -> RunningLab:
     return lab
 
 
-def break_lab(lab: RunningLab, fault: str, parameters: dict[str, float]) -> dict[str, str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """What was broken, by which fault, and the rollout that it is part of."""
+
+    version: str
+    fault: str
+    rollout: str
+
+
+def break_lab(lab: RunningLab, fault: str, parameters: dict[str, float]) -> Broken:
     """
     Break the version that is being rolled out, or start a broken one.
-
-    Returns:
-        What was done: `version`, `fault`, and `rollout`, the id of the rollout it is part of.
 
     Raises:
         LabError: there is no such fault, or the server refused.
     """
-    return asyncio.run(_break(lab, fault, parameters))
+    return asyncio.run(break_running(lab, fault, parameters))
 
 
 def heal_lab(lab: RunningLab) -> None:
@@ -91,15 +97,25 @@ def end_lab(lab: RunningLab) -> None:
         time.sleep(0.1)
 
 
-async def _break(lab: RunningLab, fault: str, parameters: dict[str, float]) -> dict[str, str]:
+async def break_running(
+    lab: RunningLab, fault: str, parameters: dict[str, float], *, actor: str | None = None
+) -> Broken:
+    """
+    Break the version that is being rolled out, or start a broken one under the name of *actor*.
+
+    Raises:
+        LabError: there is no such fault, or the server refused.
+    """
     headers = {"authorization": f"Bearer {lab.token}"}
+    if actor is not None:
+        headers["tidegate-actor"] = actor
     async with httpx.AsyncClient(base_url=lab.url, headers=headers, timeout=30.0) as api:
         listed = checked(await api.get("/v1/rollouts", params={"service": SERVICE}))["rollouts"]
         active = [rollout for rollout in listed if rollout["state"] not in FINAL_STATES]
         if active:
             version = _version(active[0])
             break_candidate(lab.faults, version, fault, **parameters)
-            return {"version": version, "fault": fault, "rollout": active[0]["id"]}
+            return Broken(version=version, fault=fault, rollout=active[0]["id"])
         version = _next_version([_version(rollout) for rollout in listed])
         break_candidate(lab.faults, version, fault, **parameters)
         resolved = read_service(
@@ -109,7 +125,7 @@ async def _break(lab: RunningLab, fault: str, parameters: dict[str, float]) -> d
         )
         body = {"service": resolved.canonical, "change": {"code": version}}
         rollout = checked(await api.post("/v1/rollouts", json=body))
-        return {"version": version, "fault": fault, "rollout": rollout["id"]}
+        return Broken(version=version, fault=fault, rollout=rollout["id"])
 
 
 def _version(rollout: dict[str, Any]) -> str:

@@ -9,12 +9,12 @@ runs, and for all its processes at once. One fault per version at a time: a new 
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from tidegate.errors import LabError
 from tidegate.lab.files import read_json, write_json
@@ -142,6 +142,28 @@ def read_faults(path: Path) -> ActiveFaults:
                 hint=f"known are {', '.join(known)}, each with a number",
             )
     return ActiveFaults(**document)
+
+
+def faults_in_force(directory: Path) -> tuple[tuple[str, str], ...]:
+    """
+    Return the versions that are broken now, each with what is wrong with it in words, in order.
+
+    Raises:
+        LabError: a file of a fault can't be understood.
+    """
+    found: dict[str, list[str]] = {}
+    for path in directory.glob("*.json"):
+        active = read_faults(path)
+        # One that is silent has an empty file: it is the users who avoid it.
+        found[unquote(path.stem)] = [
+            name.replace("_", " ") if value is True else f"{name.replace('_', ' ')} {value:g}"
+            for name, value in asdict(active).items()
+            if value != getattr(ActiveFaults(), name)
+        ]
+    avoided = read_json(directory / LOAD_CONTROL_NAME).get("avoid_version")
+    if avoided is not None:
+        found.setdefault(avoided, []).append("silence: users avoid it")
+    return tuple((version, ", ".join(words)) for version, words in sorted(found.items()) if words)
 
 
 def _fault_named(name: str) -> Fault:

@@ -117,6 +117,22 @@ def report_lines(path: Path) -> list[str]:
     return text[: text.rfind("\n") + 1].splitlines()
 
 
+def recent_lines(path: Path, *, at_most_bytes: int) -> list[str]:
+    """Return the last whole lines of the report at *path*, from its end; none where there is no report."""
+    try:
+        with path.open("rb") as report:
+            size = report.seek(0, 2)
+            report.seek(max(0, size - at_most_bytes))
+            found = report.read()
+    except FileNotFoundError:
+        return []
+    whole = found[: found.rfind(b"\n") + 1]
+    if size > at_most_bytes:
+        # What comes first is the rest of a line.
+        whole = whole[whole.find(b"\n") + 1 :]
+    return whole.decode("utf-8").splitlines()
+
+
 def _entry(line: str) -> dict[str, Any]:
     entry = json.loads(line)
     if not isinstance(entry, dict) or not entry.keys() >= {"second", "unsent", "versions"}:

@@ -45,6 +45,27 @@ class Told:
     document: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of the story, and of which rollout it is."""
+
+    at: datetime
+    name: str
+    text: str
+
+
+class Book:
+    """What was told so far, for whoever looks later. Filled by the story, read by the lab's page."""
+
+    def __init__(self) -> None:
+        self.lines: list[Line] = []
+        self.rollouts: list[Told] = []
+
+    def note(self, name: str, text: str) -> None:
+        """Note a line about the rollout *name*."""
+        self.lines.append(Line(at=datetime.now(UTC), name=name, text=text))
+
+
 async def install(world: World, options: LabOptions, tell: Tell) -> None:
     """Install the first version and let the users come. Raises LabError when that fails."""
     tell("lab", f"installs shop {FIRST_VERSION}")

@@ -78,7 +78,8 @@ class LedgerQuery:
     Which entries of the ledger are wanted; None for any.
 
     `since` and `until` are the earliest instant and the first that is too late; `before` is a number,
-    to go on behind what was seen already.
+    to go on behind what was seen already. `text` stands somewhere in the reason or in the details as
+    they are stored, letters of ASCII in either case.
     """
 
     service: str | None = None
@@ -89,6 +90,25 @@ class LedgerQuery:
     since: datetime | None = None
     until: datetime | None = None
     before: int | None = None
+    text: str | None = None
+
+    def wants(self, entry: LedgerEntry) -> bool:
+        """Return whether *entry* fits everything that is asked for."""
+        return (
+            self.service in (None, entry.service)
+            and self.rollout_id in (None, entry.rollout_id)
+            and self.actor in (None, entry.actor)
+            and self.kind in (None, entry.kind)
+            and self.rule in (None, entry.rule)
+            and (self.since is None or entry.at >= self.since)
+            and (self.until is None or entry.at < self.until)
+            and (self.before is None or entry.number < self.before)
+            and (self.text is None or self._says(self.text.lower(), entry))
+        )
+
+    @staticmethod
+    def _says(wanted: str, entry: LedgerEntry) -> bool:
+        return wanted in entry.because.lower() or wanted in (entry.details_json or "").lower()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, insert, select
+from sqlalchemy import Row, bindparam, insert, or_, select
 
 from tidegate.domain.quantities import RolloutId
 from tidegate.ports.store import LedgerEntry, LedgerQuery, NewEntry, OutboxMessage
@@ -86,6 +86,12 @@ class LedgerRows(Rows):
             wanted = wanted.where(ledger.c.at < query.until)
         if query.before is not None:
             wanted = wanted.where(ledger.c.number < query.before)
+        if query.text is not None:
+            says = (
+                column.icontains(query.text, autoescape=True)
+                for column in (ledger.c.because, ledger.c.details_json)
+            )
+            wanted = wanted.where(or_(*says))
         return [_entry(row) for row in self._read(wanted)]
 
     def enqueue(self, *, at: datetime, type: str, rollout_id: RolloutId, payload_json: str) -> None:

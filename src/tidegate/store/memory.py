@@ -236,7 +236,7 @@ class MemoryTransaction:
 
     def search_ledger(self, query: LedgerQuery, *, limit: int = 100) -> Sequence[LedgerEntry]:
         """Return the entries that *query* wants, newest first."""
-        return [entry for entry in reversed(self._kept.ledger) if _wanted(entry, query)][:limit]
+        return [entry for entry in reversed(self._kept.ledger) if query.wants(entry)][:limit]
 
     def enqueue(self, *, at: datetime, type: str, rollout_id: RolloutId, payload_json: str) -> None:
         """Add a message to the outbox."""
@@ -457,18 +457,6 @@ def _together(before: TrafficHour, more: TrafficHour) -> TrafficHour:
         requests=before.requests + more.requests,
         bad=before.bad + more.bad,
         people=max(counts, default=None),
-    )
-
-
-def _wanted(entry: LedgerEntry, query: LedgerQuery) -> bool:
-    return (
-        all(
-            getattr(query, name) in (None, getattr(entry, name))
-            for name in ("service", "rollout_id", "actor", "kind", "rule")
-        )
-        and (query.since is None or entry.at >= query.since)
-        and (query.until is None or entry.at < query.until)
-        and (query.before is None or entry.number < query.before)
     )
 
 

@@ -132,7 +132,7 @@ class MemoryWorld:
         wanted = until if callable(until) else _one_of(frozenset(until))
         for _ in range(most_ticks):
             self._feed(rollout_id, failing or {})
-            await self._work.watch(self._work.unfinished())
+            await self.look()
             rollout = await self.turns(rollout_id, wanted)
             if wanted(rollout):
                 return rollout
@@ -160,6 +160,14 @@ class MemoryWorld:
         for unfinished in self._work.unfinished():
             await self._work.step(unfinished)
         await self._work.ask()
+
+    async def look(self) -> None:
+        """Read the signals that are due, without letting time pass and without a turn."""
+        await self._work.watch(self._work.unfinished())
+
+    def unfinished(self) -> list[Rollout]:
+        """Return every rollout that needs turns, as it is stored."""
+        return [self.rollout(one) for one in self._work.unfinished()]
 
     def rollout(self, rollout_id: RolloutId) -> Rollout:
         """Return a rollout as it is stored."""

@@ -6,6 +6,7 @@ read anew for every request, so that one that is revoked is of no use a moment l
 made of is decided in `domain.access.authorise`; nothing is decided here.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -60,6 +61,16 @@ def access_of(outside: Outside, caller: Caller) -> Access:
 def access_in(transaction: Transaction, caller: Caller, now: datetime) -> Access:
     """Return what *caller* may do at *now* by the grants that *transaction* sees."""
     return Access(caller=caller, grants=grants_of(caller, GRANTS.open(transaction), now), now=now)
+
+
+def accesses_in(
+    transaction: Transaction, callers: Iterable[Caller], now: datetime
+) -> tuple[Access, ...]:
+    """Return as `access_in` for many callers, in their order. The grants are read once."""
+    grants = GRANTS.open(transaction)
+    return tuple(
+        Access(caller=caller, grants=grants_of(caller, grants, now), now=now) for caller in callers
+    )
 
 
 def ruling_on(

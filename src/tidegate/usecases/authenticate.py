@@ -12,6 +12,7 @@ from enum import StrEnum
 from tidegate.domain.access.model import Caller
 from tidegate.domain.access.sessions import SESSION_PREFIX, Session
 from tidegate.errors import StoreError
+from tidegate.ports.store import Transaction
 from tidegate.usecases.outside import Outside
 from tidegate.usecases.tokens import SESSIONS, find_api_token, find_session
 
@@ -74,6 +75,32 @@ def known_by_session(outside: Outside, secret: str) -> Known | None:
     if session.should_note_use(now):
         _note_use(outside, session, now)
     return Known(caller=session.caller(), means=Means.SESSION, id=session.id, until=session.ends_at)
+
+
+def looked_at_by_session(outside: Outside, secret: str) -> Known | None:
+    """
+    Return as `known_by_session`, for what goes on by itself: it doesn't count as a use.
+
+    A page that is left open must not keep a session from ending when nobody is there.
+
+    Raises:
+        StoreError: it can't be looked up; nobody is let in.
+    """
+    with outside.store.begin(read_only=True) as transaction:
+        session = find_session(transaction, secret, now=outside.clock.now())
+    if session is None:
+        return None
+    return Known(caller=session.caller(), means=Means.SESSION, id=session.id, until=session.ends_at)
+
+
+def caller_of_session(transaction: Transaction, session_id: str, now: datetime) -> Caller | None:
+    """
+    Return who the session *session_id* is of, None when it opens nothing at *now* any more.
+
+    Only for what was opened with the session's secret before and goes on.
+    """
+    session = SESSIONS.get(transaction, session_id)
+    return session.caller() if session is not None and session.is_valid(now) else None
 
 
 def _note_use(outside: Outside, session: Session, now: datetime) -> None:

@@ -159,6 +159,7 @@ async def add_freeze(
                 "since": begins.isoformat(),
                 "until": until.isoformat(),
                 "allows_exceptions": freeze.allows_exceptions,
+                "organisation": freeze.organisation,
             },
         )
     return FreezeAdded(freeze=freeze, waiting=await asyncio.to_thread(_wake, outside, freeze))

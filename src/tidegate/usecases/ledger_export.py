@@ -14,12 +14,9 @@ from typing import Any, Final
 
 from tidegate.documents.ledger.chain import record_digest
 from tidegate.documents.ledger.dump import entry_line, head_line, header_line
-from tidegate.domain.access.model import Caller
 from tidegate.ports.store import LedgerEntry, LedgerQuery
-from tidegate.usecases.access import access_in
 from tidegate.usecases.ledger_heads import LEDGER_KEYS, heads_after, latest_head, sign_head
 from tidegate.usecases.outside import Outside
-from tidegate.usecases.reading import sees_entry
 
 PAGE: Final = 500
 
@@ -87,15 +84,8 @@ def audit_rows(
     with outside.store.begin(read_only=True) as transaction:
         last = transaction.latest_entry()
     for entry in _entries(outside, through=0 if last is None else last.number):
-        if _wanted(entry, query) and is_shown(entry):
+        if query.wants(entry) and is_shown(entry):
             yield _row(entry)
-
-
-def _is_readable(outside: Outside, caller: Caller, entry: LedgerEntry) -> bool:
-    if caller.is_root:
-        return True
-    with outside.store.begin(read_only=True) as transaction:
-        return sees_entry(transaction, access_in(transaction, caller, outside.clock.now()), entry)
 
 
 def csv_lines(rows: Iterator[dict[str, str]]) -> Iterator[bytes]:
@@ -162,18 +152,6 @@ def _entries(outside: Outside, *, through: int) -> Iterator[LedgerEntry]:
             return
         # By count and not by number: an entry that is missing must not end or repeat the reading.
         after = max(after + 1, page[-1].number)
-
-
-def _wanted(entry: LedgerEntry, query: LedgerQuery) -> bool:
-    return (
-        query.service in (None, entry.service)
-        and query.rollout_id in (None, entry.rollout_id)
-        and query.actor in (None, entry.actor)
-        and query.kind in (None, entry.kind)
-        and query.rule in (None, entry.rule)
-        and (query.since is None or entry.at >= query.since)
-        and (query.until is None or entry.at < query.until)
-    )
 
 
 def _harmless(cell: str) -> str:

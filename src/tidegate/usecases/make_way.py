@@ -1,11 +1,16 @@
 """Making way: a rollout that replaces what was before it has that rolled back, and begins after it."""
 
+from typing import Final
+
 from tidegate.domain.plan.model import Supersede
 from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import Rollout
 from tidegate.domain.stops.model import Queued
 from tidegate.usecases.outside import Outside
 from tidegate.usecases.roll_back import roll_back
+
+REPLACED_BY: Final = "replaced by rollout"
+"""How the reason of such a stop begins: nothing was wrong with what was stopped."""
 
 
 async def make_way(outside: Outside, rollout: Rollout, queued: Queued) -> None:
@@ -21,5 +26,5 @@ async def make_way(outside: Outside, rollout: Rollout, queued: Queued) -> None:
     if before.is_final or before.is_return or before.state in (State.RECOVERING, State.PLANNED):
         return
     await roll_back(
-        outside, before.id, actor=rollout.created_by, reason=f"replaced by rollout {rollout.id}"
+        outside, before.id, actor=rollout.created_by, reason=f"{REPLACED_BY} {rollout.id}"
     )

@@ -7,6 +7,7 @@ was never there. Whoever adds a route that shows something takes it from here.
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from tidegate.domain.access.model import Caller, Resource
@@ -151,23 +152,47 @@ def readable_entry(outside: Outside, caller: Caller, number: int) -> LedgerEntry
     return entry
 
 
-def sees_entry(transaction: Transaction, access: Access, entry: LedgerEntry) -> bool:
+@dataclass(frozen=True, slots=True)
+class Need:
     """
-    Return whether *entry* exists for the caller.
+    What somebody must be granted to see something: `permission` on `resource`.
+
+    Without a resource it is the server's own: only whoever holds its token sees it. What has the same
+    need is seen by the same callers, so that one answer does for many.
+    """
+
+    permission: Permission
+    resource: Resource | None
+
+    def is_met_by(self, access: Access) -> bool:
+        """Return whether the caller of *access* sees it."""
+        if self.resource is None:
+            return access.caller.is_root
+        return access.ruling(self.permission, self.resource).is_allowed
+
+
+def sees_entry(transaction: Transaction, access: Access, entry: LedgerEntry) -> bool:
+    """Return whether *entry* exists for the caller."""
+    return need_of_entry(transaction, entry).is_met_by(access)
+
+
+def need_of_entry(transaction: Transaction, entry: LedgerEntry) -> Need:
+    """
+    Return what it takes to see *entry*.
 
     What is of a rollout is read by whoever reads that, what is of a service by whoever reads the
     service. What is of neither takes the right to read the ledger of the organisation that it says it
     is of; where it says none, only the server's own token reads it.
     """
     if entry.rollout_id:
-        return sees_rollout(access, transaction.rollout(entry.rollout_id))
+        resource = resource_of_rollout(transaction.rollout(entry.rollout_id))
+        return Need(Permission.READ, resource)
     if entry.service:
-        return sees_service(transaction, access, entry.service)
+        return Need(Permission.READ, resource_of_service(transaction, entry.service))
     organisation = organisation_of_details(entry)
     if organisation is None:
-        return access.caller.is_root
-    whole = Resource(organisation=organisation)
-    return access.ruling(Permission.LEDGER_READ, whole).is_allowed
+        return Need(Permission.LEDGER_READ, None)
+    return Need(Permission.LEDGER_READ, Resource(organisation=organisation))
 
 
 def organisation_of_details(entry: LedgerEntry) -> str | None:

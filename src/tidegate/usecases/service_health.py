@@ -32,6 +32,7 @@ from tidegate.domain.health.model import (
 from tidegate.domain.health.signal_health import shown_health, unknown_health
 from tidegate.domain.plan.model import HealthModel, Plan, ServiceSpec, SignalKind, SignalSpec
 from tidegate.domain.quantities import RolloutId, ServiceName
+from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import Rollout
 from tidegate.domain.rollout.seen import phase_in_force
 from tidegate.errors import InvalidRequestError
@@ -167,7 +168,9 @@ def _said(
 ) -> dict[str, SignalHealth]:
     """Return what each signal says; of several rollouts the one in the most trouble has the word."""
     found: dict[str, SignalHealth] = {}
-    for rollout in active:
+    # One that waits for its turn serves nobody, so it makes nothing unknown that another shows.
+    begun = [one for one in active if one.state is not State.PLANNED]
+    for rollout in begun or active:
         for name, said in _said_in(transaction, rollout, now).items():
             if name not in found or _rank(said) < _rank(found[name]):
                 found[name] = said

@@ -25,6 +25,8 @@ from tidegate.domain.quantities import ServiceName
 from tidegate.domain.rollout.alarms import AlarmKind, Severity
 from tidegate.domain.stops.model import StopScope
 from tidegate.errors import ForbiddenError, NotFoundError
+from tidegate.lab.commands import BreakLab, HealLab
+from tidegate.lab.control import RunningLab
 from tidegate.testing.builders import START
 from tidegate.testing.memory_world import MemoryWorld, the_shop
 from tidegate.usecases.access_commands import GrantRole, RevokeGrant
@@ -75,7 +77,18 @@ def _orders(scope: StopScope) -> int:
     return {StopScope.SERVICE: 1, StopScope.RING: 2, StopScope.EVERYTHING: 3}[scope]
 
 
+LAB = RunningLab(
+    pid=0,
+    url="http://127.0.0.1:1",
+    token="",
+    shop_url="http://127.0.0.1:1",
+    document=Path("tidegate.yaml"),
+    faults=Path("faults"),
+)
+
 SAMPLES: dict[str, Sample] = {
+    "BreakLab": lambda _: BreakLab(lab=LAB, fault="errors"),
+    "HealLab": lambda _: HealLab(lab=LAB),
     "GrantRole": lambda _: GrantRole(
         subject="person:x", role="viewer", scope="acme", effect=GrantEffect.ALLOW, reason="x"
     ),

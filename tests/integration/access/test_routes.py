@@ -15,6 +15,7 @@ import pytest
 
 from tidegate.api.access import PERMISSION, GuardedRoute
 from tidegate.api.app import create_app
+from tidegate.api.pages.guarding import ActingRoute, PageRoute
 from tidegate.domain.access.permissions import OPEN_TO_ALL, Permission
 from tidegate.testing.memory_world import MemoryWorld
 from tidegate.usecases.bus import Command
@@ -24,8 +25,11 @@ READS = {"GET", "HEAD"}
 ONLY_LOOKS = {"/v1/decisions/{number}/replay", "/v1/services/{name}/health/test", "/v1/plans"}
 """What is asked by POST and changes nothing, so that there is no command behind it."""
 
-PAGES = {"/", "/rollouts/{rollout}", "/assets/style.css"}
-"""Pages: they take the page key, which shows and does nothing else."""
+LIVE = "/live"
+"""The hints of the pages, which are no route of the framework's: see `test_live` for who gets them."""
+
+OPEN_FILES = {"/assets/{name}", "/theme"}
+"""Routes of the pages that hold nothing of anybody: files of the package, and a browser's own colours."""
 
 
 def every_route() -> list[Any]:
@@ -84,12 +88,17 @@ def test_a_route_needs_what_its_command_needs(route: GuardedRoute) -> None:
 
 
 def test_every_route_is_guarded() -> None:
-    """But the pages, which have a key of their own; and none that is published is overlooked here."""
-    unguarded = {route.path for route in every_route() if not isinstance(route, GuardedRoute)}
+    """The screens show to whoever may look; and no route that is published is overlooked here."""
+    others = [route for route in every_route() if not isinstance(route, GuardedRoute)]
+    screens = [route for route in others if isinstance(route, PageRoute)]
     published = create_app(MemoryWorld().outside, token="t", version="0").openapi()["paths"]
+    acting = {route.path for route in guarded() if isinstance(route, ActingRoute)}
 
-    assert unguarded == PAGES
-    hidden = {"/login", "/login/callback"}
+    assert {route.path for route in others} - {route.path for route in screens} == OPEN_FILES | {
+        LIVE
+    }
+    assert all((route.methods or set()) <= READS for route in screens), "a screen changes nothing"
+    hidden = {"/login", "/login/callback"} | acting
     assert {route.path for route in guarded()} == set(published) | hidden
 
 

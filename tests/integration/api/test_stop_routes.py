@@ -27,12 +27,15 @@ def calls(dependant: Dependant) -> Iterator[object]:
 
 
 def test_the_stops_are_found() -> None:
-    """Halting, stop orders, alarms and hooks."""
+    """Halting, stop orders, alarms and hooks, by the API and by a page's form."""
     assert {route.path for route in STOPPING} >= {
         "/v1/rollouts/{rollout}/halt",
         "/v1/stops",
         "/v1/alarms",
         "/hooks/{name}/alarms",
+        "/rollouts/{rollout}/halt",
+        "/stops",
+        "/services/{service}/stop",
     }
 
 

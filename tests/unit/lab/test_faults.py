@@ -12,6 +12,7 @@ from tidegate.lab.faults import (
     Fault,
     break_candidate,
     fault_path,
+    faults_in_force,
     heal,
     read_faults,
 )
@@ -170,3 +171,16 @@ def test_a_change_of_a_file_is_noticed_once(tmp_path: Path) -> None:
     seen += [watched.has_changed(), watched.has_changed()]
 
     assert seen == [True, False] * 4
+
+
+def test_what_is_broken_now_is_listed_by_version(tmp_path: Path) -> None:
+    """Silence too, which is in no version's file; what is healed isn't there."""
+    write_json(tmp_path / LOAD_CONTROL_NAME, {})
+    break_candidate(tmp_path, "1.3.0", "crash-at-start")
+    break_candidate(tmp_path, "1.2.0", "silence")
+
+    found = faults_in_force(tmp_path)
+    heal(tmp_path)
+
+    assert found == (("1.2.0", "silence: users avoid it"), ("1.3.0", "crash at start"))
+    assert faults_in_force(tmp_path) == ()

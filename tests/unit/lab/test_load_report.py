@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tidegate.lab.load_client import LOST, Outcome
-from tidegate.lab.load_report import NOTHING, Recorder, report_lines, summarise
+from tidegate.lab.load_report import NOTHING, Recorder, recent_lines, report_lines, summarise
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 """A full minute, so that seconds after it are easy to place."""
@@ -164,3 +164,15 @@ def test_a_line_that_is_being_written_isnt_read(tmp_path: Path) -> None:
     path.write_text('{"second": 1}\n{"sec')
 
     assert report_lines(path) == ['{"second": 1}']
+
+
+def test_the_end_of_a_long_report_is_read_in_whole_lines(tmp_path: Path) -> None:
+    """Neither the rest of the first line nor the beginning of the next one is taken for a line."""
+    report = tmp_path / "load.jsonl"
+    report.write_text("".join(f"line {number}\n" for number in range(100)) + "line unfin")
+
+    last = recent_lines(report, at_most_bytes=40)
+
+    assert last == ["line 97", "line 98", "line 99"]
+    assert len(recent_lines(report, at_most_bytes=10_000)) == 100
+    assert recent_lines(tmp_path / "none", at_most_bytes=10) == []

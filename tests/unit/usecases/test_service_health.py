@@ -276,3 +276,17 @@ async def test_numbers_that_are_wrong_show_although_nothing_was_measured_again()
 
     assert answer.quality is Quality.CONTRADICTORY
     assert answer.found == "baseline series one: 9 bad of 5"
+
+
+async def test_what_waits_in_the_queue_makes_nothing_unknown() -> None:
+    """A second change that serves nobody yet hides nothing of what the first one shows."""
+    world = MemoryWorld()
+    await baking(world)
+    before = service_health(world.outside, SHOP)
+    queued = await world.start("1.2.0", document=WITH_MODEL)
+
+    found = service_health(world.outside, SHOP)
+
+    assert world.rollout(queued.id).state is State.PLANNED
+    assert found.nodes["shop"].own == before.nodes["shop"].own
+    assert found.nodes["shop-db"].health is Health.HEALTHY

@@ -1,1 +1,1 @@
-"""The read-only pages for a browser: the same records as the API, as HTML without a script."""
+"""The pages for a browser: the same records and commands as the API, as HTML that a script keeps fresh."""

@@ -4,48 +4,61 @@ The ledger as a whole: finding entries, handing it out for verification, its sig
 Plain functions, so that they run in worker threads: a long export delays no halt.
 """
 
-from collections.abc import Iterator
-from enum import StrEnum
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import AwareDatetime
 from starlette.responses import StreamingResponse
 
 from tidegate.api.access import Calls, GuardedRoute, operation
+from tidegate.api.exporting import ExportFormat, exported
 from tidegate.api.shapes import audit as shapes
 from tidegate.api.showing.audit import show_found, show_head, show_key, show_witness
 from tidegate.api.state import World
 from tidegate.domain.access.permissions import Permission
 from tidegate.errors import ForbiddenError, StoreError
 from tidegate.ports.store import LedgerQuery
-from tidegate.usecases.audit_access import audited_by, refuse_unless_whole
-from tidegate.usecases.ledger_export import audit_rows, csv_lines, dump, json_lines
+from tidegate.usecases.audit_access import audited_by
 from tidegate.usecases.ledger_heads import LEDGER_HEADS, LEDGER_KEYS
 from tidegate.usecases.ledger_witness import witness_lags
 
 router = APIRouter(prefix="/v1/ledger", tags=["ledger"], route_class=GuardedRoute)
 
 FOUND_AT_MOST: Final = 1_000
-CHUNK_BYTES: Final = 64 * 1024
 
 Name = Annotated[str | None, Query(max_length=200)]
 Time = Annotated[AwareDatetime | None, Query()]
 
 
-class ExportFormat(StrEnum):
-    """What an export is for: verifying it, or reading it."""
+def asked_for(
+    service: Name = None,
+    rollout: Annotated[str | None, Query(max_length=200, description="A rollout's id.")] = None,
+    actor: Name = None,
+    kind: Annotated[
+        str | None, Query(max_length=200, description="decision, command, evidence or refusal.")
+    ] = None,
+    rule: Name = None,
+    since: Time = None,
+    until: Time = None,
+    text: Annotated[
+        str | None, Query(max_length=200, description="Stands in the reason or the details.")
+    ] = None,
+) -> LedgerQuery:
+    """Return what a request wants of the ledger."""
+    return LedgerQuery(
+        service=service,
+        rollout_id=rollout,
+        actor=actor,
+        kind=kind,
+        rule=rule,
+        since=since,
+        until=until,
+        text=text,
+    )
 
-    DUMP = "dump"
-    CSV = "csv"
-    JSON = "json"
 
-
-_MEDIA_TYPES: Final = {
-    ExportFormat.DUMP: "application/jsonl",
-    ExportFormat.CSV: "text/csv; charset=utf-8",
-    ExportFormat.JSON: "application/json",
-}
+Wanted = Annotated[LedgerQuery, Depends(asked_for)]
 
 
 def _export_operation() -> dict[str, Any]:
@@ -62,29 +75,12 @@ def _export_operation() -> dict[str, Any]:
 def find_entries(
     outside: World,
     caller: Calls,
-    service: Name = None,
-    rollout: Annotated[str | None, Query(max_length=200, description="A rollout's id.")] = None,
-    actor: Name = None,
-    kind: Annotated[
-        str | None, Query(max_length=200, description="decision, command, evidence or refusal.")
-    ] = None,
-    rule: Name = None,
-    since: Time = None,
-    until: Time = None,
+    wanted: Wanted,
     before: Annotated[int | None, Query(ge=1, le=2**53, description="Lower numbers only.")] = None,
     limit: Annotated[int, Query(ge=1, le=FOUND_AT_MOST)] = 100,
 ) -> shapes.FoundEntries:
     """Return the entries that you may read and that fit everything that is asked for, newest first."""
-    query = LedgerQuery(
-        service=service,
-        rollout_id=rollout,
-        actor=actor,
-        kind=kind,
-        rule=rule,
-        since=since,
-        until=until,
-        before=before,
-    )
+    query = replace(wanted, before=before)
     is_shown = audited_by(outside, caller)
     with outside.store.begin(read_only=True) as transaction:
         found = transaction.search_ledger(query, limit=limit + 1)
@@ -100,29 +96,18 @@ def find_entries(
 def export(
     outside: World,
     caller: Calls,
+    wanted: Wanted,
     format: Annotated[
         ExportFormat, Query(description="dump is verified by `tidegate ledger verify`.")
     ] = ExportFormat.DUMP,
-    service: Name = None,
-    since: Time = None,
-    until: Time = None,
 ) -> StreamingResponse:
     """
     Return the ledger, oldest first: all of it as a dump, or as CSV or JSON for people.
 
-    A dump is always whole, since a part of a chain proves nothing about the rest; `service`, `since`
-    and `until` choose among the rows of the other two.
+    A dump is always whole, since a part of a chain proves nothing about the rest; the filters choose
+    among the rows of the other two.
     """
-    query = LedgerQuery(service=service, since=since, until=until)
-    match format:
-        case ExportFormat.DUMP:
-            refuse_unless_whole(outside, caller)
-            lines = dump(outside)
-        case ExportFormat.CSV:
-            lines = csv_lines(audit_rows(outside, query, audited_by(outside, caller)))
-        case ExportFormat.JSON:
-            lines = json_lines(audit_rows(outside, query, audited_by(outside, caller)))
-    return StreamingResponse(_chunks(lines), media_type=_MEDIA_TYPES[format])
+    return exported(outside, caller, format, wanted)
 
 
 @router.get("/heads", **operation(Permission.LEDGER_READ, ForbiddenError, StoreError))
@@ -152,16 +137,3 @@ def list_witnesses(outside: World, caller: Calls) -> shapes.Witnesses:
     return shapes.Witnesses(
         witnesses=[show_witness(lag) for lag in witness_lags(outside)], as_of=outside.clock.now()
     )
-
-
-def _chunks(lines: Iterator[bytes]) -> Iterator[bytes]:
-    """Return *lines* put together to pieces that are worth sending."""
-    waiting: list[bytes] = []
-    size = 0
-    for line in lines:
-        waiting.append(line)
-        size += len(line)
-        if size >= CHUNK_BYTES:
-            yield b"".join(waiting)
-            waiting, size = [], 0
-    yield b"".join(waiting)

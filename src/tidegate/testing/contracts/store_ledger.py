@@ -165,6 +165,10 @@ class LedgerPromises:
             (LedgerQuery(until=START + timedelta(hours=3)), [5, 4, 3, 2, 1]),
             (LedgerQuery(since=START, until=START), []),
             (LedgerQuery(before=4, service=SHOP), [3, 1]),
+            (LedgerQuery(text="inc-431"), [5, 3]),
+            (LedgerQuery(text="100%_"), [3]),
+            (LedgerQuery(text="%"), [3]),
+            (LedgerQuery(text="nowhere"), []),
         ],
     )
     def test_the_ledger_is_searched_newest_first(
@@ -175,9 +179,9 @@ class LedgerPromises:
             store,
             an_entry("1"),
             replace(an_entry("2"), service=ServiceName("other")),
-            an_entry("3"),
+            an_entry("3: INC-431, at 100%_"),
             replace(an_entry("4"), actor="alice", kind="command", rule="give-stop-order"),
-            an_entry("5", rollout_id="r-2"),
+            replace(an_entry("5", rollout_id="r-2"), details_json='{"ticket":"Inc-431"}'),
             replace(an_entry("6"), at=START + timedelta(hours=3)),
         )
 

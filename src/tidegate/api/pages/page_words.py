@@ -1,0 +1,185 @@
+"""
+Words and marks that only pages need: marks that stay text on phones, what each action is called and does.
+
+Rule: made from shapes and plain values alone, as `words` is. What the command line says, too, is there.
+"""
+
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+from tidegate.api.words import PHASE_MARKS, STATE_MARKS
+
+_TEXT_STYLE: Final = "\ufe0e"
+"""Variation selector 15: phones draw some of the marks as coloured pictures without it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionWords:
+    """
+    One thing that a person can do to a rollout.
+
+    `key` is the key that opens its confirmation. `says` is what will happen. `needs_reason` is whether
+    the command refuses without one. `kind` is how its button looks.
+    """
+
+    name: str
+    label: str
+    key: str
+    says: str
+    asks: str
+    needs_reason: bool
+    kind: str
+
+
+ROLLOUT_ACTIONS: Final = {
+    one.name: one
+    for one in (
+        ActionWords(
+            name="halt",
+            label="Halt",
+            key="h",
+            says="Stops it and takes the new version back from everyone, at once. Needs nobody's consent.",
+            asks="Why (may stay empty)",
+            needs_reason=False,
+            kind="danger",
+        ),
+        ActionWords(
+            name="rollback",
+            label="Roll back",
+            key="r",
+            says="Brings back what was served before.",
+            asks="Why (may stay empty)",
+            needs_reason=False,
+            kind="warn",
+        ),
+        ActionWords(
+            name="resume",
+            label="Resume",
+            key="u",
+            says="Lets it go on. What was halted proves its phase again from nothing.",
+            asks="Why it may go on",
+            needs_reason=True,
+            kind="plain",
+        ),
+        ActionWords(
+            name="approve",
+            label="Approve",
+            key="a",
+            says="Agrees to the next phase, as you see it now. Lapses when any of it moves.",
+            asks="Comment (may stay empty)",
+            needs_reason=False,
+            kind="good",
+        ),
+        ActionWords(
+            name="reject",
+            label="Reject",
+            key="x",
+            says="The next phase doesn't begin as long as this no stands.",
+            asks="Why not",
+            needs_reason=True,
+            kind="plain",
+        ),
+        ActionWords(
+            name="abandon",
+            label="Give up",
+            key="",
+            says="Ends it for good, where it is.",
+            asks="Why",
+            needs_reason=True,
+            kind="plain",
+        ),
+    )
+}
+
+
+def state_mark(state: str) -> str:
+    """Return the mark of a state of a rollout."""
+    return STATE_MARKS[state] + _TEXT_STYLE
+
+
+def phase_mark(state: str) -> str:
+    """Return the mark of a phase: done, now, stopped, ahead."""
+    return PHASE_MARKS[state] + _TEXT_STYLE
+
+
+HEALTH_MARKS: Final = {"healthy": "✓", "degraded": "◐", "unhealthy": "✖", "unknown": "?"}
+"""One shape per state of a part of a service. Unknown looks like a question and never like healthy."""
+
+
+def health_mark(health: str) -> str:
+    """Return the mark of a state of health."""
+    return HEALTH_MARKS[health] + _TEXT_STYLE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A screen in the navigation. `on_phone` is whether it is in the bar at the bottom there."""
+
+    label: str
+    path: str
+    keys: str = ""
+    on_phone: bool = False
+
+    def is_here(self, path: str) -> bool:
+        """Return whether *path* is this screen, or below it."""
+        if self.path == "/":
+            return path == "/"
+        return path == self.path or path.startswith(f"{self.path}/")
+
+
+NAVIGATION: Final = (
+    Place(label="Fleet", path="/", keys="g o", on_phone=True),
+    Place(label="Approvals", path="/approvals", keys="g a", on_phone=True),
+    Place(label="Emergency", path="/emergency", keys="g e", on_phone=True),
+    Place(label="Services", path="/services", keys="g s"),
+    Place(label="Changes", path="/changes", keys="g c"),
+    Place(label="Simulate", path="/simulate", keys="g p"),
+    Place(label="Ledger", path="/ledger", keys="g l"),
+    Place(label="Admin", path="/admin"),
+)
+
+KEYS: Final = (
+    ("g o", "the fleet"),
+    ("g a", "approvals"),
+    ("g e", "emergency"),
+    ("g s", "services"),
+    ("g l", "the ledger"),
+    ("/", "filter"),
+    ("j k", "next and previous row"),
+    ("Enter", "open it"),
+    ("f", "next that needs somebody"),
+    ("w", "why"),
+    ("h", "halt: opens the confirmation, Enter sends it"),
+    ("r", "roll back"),
+    ("a x", "approve, reject"),
+    ("t", "table or chart"),
+    (".", "copy as a command"),
+    ("?", "this list"),
+)
+
+
+ENTRY_MARKS: Final = {"decision": "◆", "command": "▸", "evidence": "≡", "refusal": "✕"}
+"""One shape per kind of entry of the ledger."""
+
+
+def entry_mark(kind: str) -> str:
+    """Return the mark of a kind of entry; of one that is new a plain one."""
+    return ENTRY_MARKS.get(kind, "·") + _TEXT_STYLE
+
+
+def short(digest: str) -> str:
+    """Return the beginning of a hash, enough to tell it by; the whole stands beside or behind it."""
+    return digest.removeprefix("sha256:")[:12]
+
+
+def rollout_command(name: str, rollout_id: str) -> str:
+    """Return the command line that does the action *name* to a rollout."""
+    reason = {"approve": ' --comment ""', "halt": ""}.get(name, ' --reason "…"')
+    verb = f"rollout {name}" if name == "abandon" else name
+    return f"tidegate {verb} {rollout_id}{reason}"
+
+
+def new_key() -> str:
+    """Return a key for one confirmation, so that pressed twice it acts once."""
+    return f"page-{secrets.token_hex(8)}"

@@ -1,0 +1,75 @@
+"""
+Every screen there is, in one table: what holds for all of them is tested for each line of it.
+
+Whoever adds a screen adds a line. `{checkout}` in a path is the id of that service's newest rollout in
+the scene, `{orders_api}` that of orders-api, `{search_next}` that of the one which waits for its turn; a
+path with such a piece isn't there on a server's first day.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import Final
+
+from tidegate.testing.scenes import Scene, Staged
+
+IS_FULL: Final = os.environ.get("TIDEGATE_TEST_PROFILE") == "full"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screen:
+    """
+    One screen.
+
+    Attributes:
+        name: What tests and pictures call it.
+        path: Its address, with the pieces that are named above.
+        scenes: The scenes that make a difference to it: the others are looked at with
+            `TIDEGATE_TEST_PROFILE=full`.
+        status: What it answers when all is well.
+        reads_store: Whether it shows what the store holds, so that it can't without one.
+    """
+
+    name: str
+    path: str
+    scenes: tuple[Scene, ...] = (Scene.NORMAL,)
+    status: int = 200
+    reads_store: bool = True
+
+    def path_in(self, staged: Staged) -> str:
+        """Return its address in a scene."""
+        return self.path.format(
+            **{name.replace("-", "_"): one for name, one in staged.rollouts.items()}
+        )
+
+    def is_in(self, scene: Scene) -> bool:
+        """Return whether it exists in *scene*."""
+        return scene is not Scene.EMPTY or "{" not in self.path
+
+    def status_in(self, scene: Scene) -> int:
+        """Return what it answers in *scene*."""
+        return 503 if scene is Scene.ERROR and self.reads_store else self.status
+
+
+SCREENS: Final = (
+    Screen(name="overview", path="/", scenes=tuple(Scene)),
+    Screen(
+        name="rollout",
+        path="/rollouts/{checkout}",
+        scenes=(Scene.NORMAL, Scene.HALTED, Scene.HOSTILE),
+    ),
+    Screen(name="rollout-held", path="/rollouts/{orders_api}", scenes=(Scene.HELD,)),
+    Screen(name="rollout-waiting", path="/rollouts/{search}"),
+    Screen(name="rollout-queued", path="/rollouts/{search_next}"),
+    Screen(name="rollout-rolled-back", path="/rollouts/{pricing}"),
+    Screen(name="refused", path="/rollouts/nothing", status=404),
+)
+
+
+def cases() -> list[tuple[Screen, Scene]]:
+    """Return the screens with the scenes in which they are looked at."""
+    return [
+        (screen, scene)
+        for screen in SCREENS
+        for scene in (Scene if IS_FULL else screen.scenes)
+        if screen.is_in(scene)
+    ]
