@@ -345,6 +345,7 @@ def compose_world(
     otlp = OtlpSignals(clock=clock)
     users = EnvoyUsers(state_dir / "envoy", clock, interval=_users_interval(settings))
     store = open_store(store_url)
+    documents = FileComponent(state_dir / "documents")
     outside = Outside(
         store=store,
         clock=clock,
@@ -352,7 +353,7 @@ def compose_world(
             "process": GuardedComponent(
                 ProcessComponent(processes, traffic, state_dir / "workloads"), store
             ),
-            "file": GuardedComponent(FileComponent(state_dir / "documents"), store),
+            "file": GuardedComponent(documents, store),
         },
         signals={
             "envoy": EnvoySignals(state_dir / "envoy", clock, users=users),
@@ -376,6 +377,7 @@ def compose_world(
         identity_mode=IdentityMode(settings.identity),
         gates=every_gate(state_dir / REPOSITORIES_DIR),
         secrets=SecretFolder(state_dir / HOOKS_DIR),
+        contents={"file": documents},
     )
     return outside, runner
 

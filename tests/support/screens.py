@@ -61,6 +61,23 @@ SCREENS: Final = (
     Screen(name="rollout-waiting", path="/rollouts/{search}"),
     Screen(name="rollout-queued", path="/rollouts/{search_next}"),
     Screen(name="rollout-rolled-back", path="/rollouts/{pricing}"),
+    Screen(name="rollout-completed", path="/rollouts/{gateway}"),
+    Screen(name="numbers", path="/rollouts/{payments}/numbers"),
+    # Of no rollout, so nothing of the id is left; but on a first day nothing was decided.
+    Screen(
+        name="decision", path="/decisions/40{checkout:.0}", scenes=(Scene.NORMAL, Scene.HOSTILE)
+    ),
+    Screen(name="emergency", path="/emergency", scenes=tuple(Scene)),
+    Screen(
+        name="emergency-service",
+        path="/emergency?scope=service&service=payments",
+        scenes=(Scene.HALTED,),
+    ),
+    Screen(
+        name="approvals",
+        path="/approvals?all=yes",
+        scenes=(Scene.EMPTY, Scene.NORMAL, Scene.HOSTILE, Scene.ERROR),
+    ),
     Screen(name="refused", path="/rollouts/nothing", status=404),
 )
 
