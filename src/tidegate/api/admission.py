@@ -4,7 +4,7 @@ How much is answered at once, so that a stop finds the server free however many 
 A bounded number of requests is worked on and a bounded number waits for that; whatever comes beyond is
 refused at once, which costs next to nothing. What lasts by its nature (waiting for events, watching a page)
 has places of its own. Rule: what stops something, says that something is wrong, or asks whether the server
-lives needs no place and is never refused here. See docs/adr/0032.
+lives needs no place and is never refused here. See docs/adr/0034.
 
 Not here: how fast one token may ask (`limits`), and who may ask for what (`access`).
 """
