@@ -232,6 +232,8 @@ def measure(
         "otherwise_per_s": (sum(got["other"].values()) + got["broken"]) / seconds,
         **percentiles("idle_halt", idle),
         **percentiles("halt", halts),
+        # On a machine that others use as well, this says what the overload alone costs.
+        "halt_p95_over_idle": engine.quantile(halts, 0.95) / engine.quantile(idle, 0.95),
         **percentiles("order", orders),
         **percentiles("idle_command", idle_cli),
         **percentiles("command", by_command),
