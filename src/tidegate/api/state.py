@@ -20,7 +20,8 @@ class ServerState:
     for as fast as it can. `places` are screens that this server has besides the usual ones.
 
     `in_flight` holds a lock per idempotency key that is being answered: the second of two equal
-    requests waits for the answer of the first.
+    requests waits for the answer of the first. `looks` holds looks that several requests share, by what
+    is looked at.
     """
 
     outside: Outside
@@ -29,6 +30,7 @@ class ServerState:
     public_url: str | None = None
     limit: RateLimit | None = None
     places: tuple[Place, ...] = ()
+    looks: dict[str, asyncio.Future[None]] = field(default_factory=dict)
     in_flight: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
 
@@ -39,7 +41,7 @@ def server_of(request: Request) -> ServerState:
     return state
 
 
-def outside_of(request: Request) -> Outside:
+async def outside_of(request: Request) -> Outside:
     """Return the world of the application of *request*."""
     return server_of(request).outside
 
