@@ -83,6 +83,8 @@ SCREENS: Final = (
         path="/emergency?scope=service&service=payments",
         scenes=(Scene.HALTED,),
     ),
+    Screen(name="stops", path="/stops", scenes=(Scene.EMPTY, Scene.HALTED, Scene.HOSTILE)),
+    Screen(name="freezes", path="/freezes?all=yes", scenes=(Scene.EMPTY, Scene.HALTED)),
     Screen(
         name="approvals",
         path="/approvals?all=yes",

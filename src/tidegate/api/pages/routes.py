@@ -2,14 +2,25 @@
 
 from typing import Final
 
-from tidegate.api.pages import acting, acting_admin, acting_approvals, acting_services, files, theme
+from tidegate.api.pages import (
+    acting,
+    acting_admin,
+    acting_approvals,
+    acting_emergencies,
+    acting_freezes,
+    acting_services,
+    files,
+    theme,
+)
 from tidegate.api.pages.screens import (
     admin,
     approvals,
     changes,
     decision,
     emergency,
+    emergency_report,
     health,
+    holds,
     ledger,
     overview,
     points,
@@ -26,6 +37,8 @@ PAGES: Final = (
     acting_admin.router,
     acting_services.router,
     acting_approvals.router,
+    acting_emergencies.router,
+    acting_freezes.router,
     overview.router,
     admin.router,
     changes.router,
@@ -39,5 +52,7 @@ PAGES: Final = (
     service.router,
     approvals.router,
     emergency.router,
+    emergency_report.router,
+    holds.router,
 )
 """In the order in which they are asked: a screen with a fixed path before one with a name in it."""

@@ -155,15 +155,19 @@ async function refresh() {
     byAddress.set(address, [...(byAddress.get(address) || []), element]);
   }
   for (const list of all("[data-live-rows]")) gatherRows(list, byAddress);
-  await Promise.all([...byAddress].map(([address, found]) => refreshFrom(address, found.map((one) => one.id))));
+  await Promise.all([...byAddress].map(([address, found]) => {
+    // Something else may have been chosen to be shown there while this was asked for.
+    const asked = new Map(found.map((one) => [one.id, addressOf(one)]));
+    return refreshFrom(address, [...asked.keys()], (id) => addressOf(document.getElementById(id)) === asked.get(id));
+  }));
   refreshing = null;
   if (acted) hasActed = false;
   if (wanted.size > 0) want(() => false);
 }
 
 function addressOf(element) {
-  if (element.dataset.liveUrl) return element.dataset.liveUrl;
-  return element.closest("[data-live-rows]")?.dataset.liveRows || location.pathname + location.search;
+  if (element?.dataset.liveUrl) return element.dataset.liveUrl;
+  return element?.closest("[data-live-rows]")?.dataset.liveRows || location.pathname + location.search;
 }
 
 // Something dear says that it wants to be asked for less often than the rest (`data-live-pace`, in seconds).
@@ -194,9 +198,8 @@ async function refreshFrom(address, ids, isWanted = () => true) {
     if (answer.status === 401) return location.reload();
     if (!answer.ok) return;
     const text = await answer.text();
-    if (!isWanted()) return;
     const fresh = new DOMParser().parseFromString(text, "text/html");
-    for (const id of ids) swapIn(id, fresh.getElementById(id));
+    for (const id of ids) if (isWanted(id)) swapIn(id, fresh.getElementById(id));
     document.dispatchEvent(new CustomEvent("tidegate:refreshed"));
   } catch {
     becameStale();
