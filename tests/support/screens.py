@@ -78,6 +78,13 @@ SCREENS: Final = (
         path="/approvals?all=yes",
         scenes=(Scene.EMPTY, Scene.NORMAL, Scene.HOSTILE, Scene.ERROR),
     ),
+    Screen(
+        name="simulate",
+        path="/simulate?service=checkout&scenario=bad-config&runs=1{checkout:.0}",
+        scenes=(Scene.NORMAL, Scene.ERROR),
+    ),
+    Screen(name="simulate-first", path="/simulate", scenes=(Scene.EMPTY, Scene.NORMAL)),
+    Screen(name="simulate-edit", path="/simulate/edit"),
     Screen(name="refused", path="/rollouts/nothing", status=404),
 )
 

@@ -8,7 +8,9 @@ from weakref import WeakValueDictionary
 from fastapi import Depends, Request
 
 from tidegate.api.limits import RateLimit
+from tidegate.api.pages.kept_texts import KeptTexts
 from tidegate.api.pages.page_words import Place
+from tidegate.api.pages.simulating import Simulations
 from tidegate.usecases.outside import Outside
 
 
@@ -20,7 +22,8 @@ class ServerState:
     for as fast as it can. `places` are screens that this server has besides the usual ones.
 
     `in_flight` holds a lock per idempotency key that is being answered: the second of two equal
-    requests waits for the answer of the first.
+    requests waits for the answer of the first. `simulations` are those that pages asked for, `texts` the
+    plans that somebody edits; both are forgotten when the server stops.
     """
 
     outside: Outside
@@ -30,6 +33,8 @@ class ServerState:
     limit: RateLimit | None = None
     places: tuple[Place, ...] = ()
     in_flight: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+    simulations: Simulations = field(default_factory=Simulations)
+    texts: KeptTexts = field(default_factory=KeptTexts)
 
 
 def server_of(request: Request) -> ServerState:

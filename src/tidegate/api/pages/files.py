@@ -35,6 +35,7 @@ STYLES: Final = (
     "changes",
     "approvals",
     "emergency",
+    "simulate",
     "screens",
     "print",
 )

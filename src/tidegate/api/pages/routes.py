@@ -2,7 +2,14 @@
 
 from typing import Final
 
-from tidegate.api.pages import acting, acting_approvals, acting_services, files, theme
+from tidegate.api.pages import (
+    acting,
+    acting_approvals,
+    acting_services,
+    acting_simulate,
+    files,
+    theme,
+)
 from tidegate.api.pages.screens import (
     approvals,
     changes,
@@ -15,6 +22,7 @@ from tidegate.api.pages.screens import (
     rollout,
     service,
     services,
+    simulate,
 )
 
 PAGES: Final = (
@@ -23,6 +31,7 @@ PAGES: Final = (
     acting.router,
     acting_services.router,
     acting_approvals.router,
+    acting_simulate.router,
     overview.router,
     changes.router,
     ledger.router,
@@ -34,5 +43,6 @@ PAGES: Final = (
     service.router,
     approvals.router,
     emergency.router,
+    simulate.router,
 )
 """In the order in which they are asked: a screen with a fixed path before one with a name in it."""
