@@ -143,6 +143,13 @@ SCREENS: Final = (
     Screen(name="ledger-entry", path="/ledger/{entry}"),
     Screen(name="ledger-heads", path="/ledger/heads"),
     Screen(name="ledger-verify", path="/ledger/verify"),
+    Screen(
+        name="simulate",
+        path="/simulate?service=checkout&scenario=bad-config&runs=1{checkout:.0}",
+        scenes=(Scene.NORMAL, Scene.ERROR),
+    ),
+    Screen(name="simulate-first", path="/simulate", scenes=(Scene.EMPTY, Scene.NORMAL)),
+    Screen(name="simulate-edit", path="/simulate/edit"),
     Screen(name="refused", path="/rollouts/nothing", status=404),
 )
 

@@ -37,6 +37,7 @@ STYLES: Final = (
     "approvals",
     "emergency",
     "postmortem",
+    "simulate",
     "screens",
     "print",
 )

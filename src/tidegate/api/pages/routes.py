@@ -9,6 +9,7 @@ from tidegate.api.pages import (
     acting_emergencies,
     acting_freezes,
     acting_services,
+    acting_simulate,
     files,
     theme,
 )
@@ -28,6 +29,7 @@ from tidegate.api.pages.screens import (
     rollout,
     service,
     services,
+    simulate,
 )
 
 PAGES: Final = (
@@ -39,6 +41,7 @@ PAGES: Final = (
     acting_approvals.router,
     acting_emergencies.router,
     acting_freezes.router,
+    acting_simulate.router,
     overview.router,
     admin.router,
     changes.router,
@@ -54,5 +57,6 @@ PAGES: Final = (
     emergency.router,
     emergency_report.router,
     holds.router,
+    simulate.router,
 )
 """In the order in which they are asked: a screen with a fixed path before one with a name in it."""
