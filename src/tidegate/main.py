@@ -321,6 +321,7 @@ def compose(
     otlp = OtlpSignals(clock=clock)
     users = EnvoyUsers(state_dir / "envoy", clock, interval=_users_interval(settings))
     store = open_store(store_url)
+    documents = FileComponent(state_dir / "documents")
     outside = Outside(
         store=store,
         clock=clock,
@@ -328,7 +329,7 @@ def compose(
             "process": GuardedComponent(
                 ProcessComponent(processes, traffic, state_dir / "workloads"), store
             ),
-            "file": GuardedComponent(FileComponent(state_dir / "documents"), store),
+            "file": GuardedComponent(documents, store),
         },
         signals={
             "envoy": EnvoySignals(state_dir / "envoy", clock, users=users),
@@ -352,6 +353,7 @@ def compose(
         identity_mode=IdentityMode(settings.identity),
         gates=every_gate(state_dir / REPOSITORIES_DIR),
         secrets=SecretFolder(state_dir / HOOKS_DIR),
+        contents={"file": documents},
     )
     return outside, runner
 

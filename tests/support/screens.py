@@ -15,7 +15,7 @@ from tidegate.testing.scenes import SERVICES, Scene, Staged
 
 _OTHERS: Final = {
     **{f"service_{name.replace('-', '_')}": name for name in SERVICES},
-    "entry": "12",
+    "entry": "40",
 }
 """The pieces of paths that aren't ids of rollouts."""
 
@@ -76,6 +76,20 @@ SCREENS: Final = (
     Screen(name="ledger-entry", path="/ledger/{entry}"),
     Screen(name="ledger-heads", path="/ledger/heads"),
     Screen(name="ledger-verify", path="/ledger/verify"),
+    Screen(name="rollout-completed", path="/rollouts/{gateway}"),
+    Screen(name="numbers", path="/rollouts/{payments}/numbers"),
+    Screen(name="decision", path="/decisions/{entry}", scenes=(Scene.NORMAL, Scene.HOSTILE)),
+    Screen(name="emergency", path="/emergency", scenes=tuple(Scene)),
+    Screen(
+        name="emergency-service",
+        path="/emergency?scope=service&service=payments",
+        scenes=(Scene.HALTED,),
+    ),
+    Screen(
+        name="approvals",
+        path="/approvals?all=yes",
+        scenes=(Scene.EMPTY, Scene.NORMAL, Scene.HOSTILE, Scene.ERROR),
+    ),
     Screen(name="refused", path="/rollouts/nothing", status=404),
 )
 

@@ -133,7 +133,10 @@ def ruled_out_words(signal: Signal) -> str:
         return "compares with nothing"
     if signal.ruled_out is None:
         return "nothing ruled out yet"
-    amount = tolerance_words(signal.ruled_out, signal.unit)
+    # Bounds are read off a grid, which may be coarser than the proof itself.
+    proven = signal.shown == "PROVEN"
+    least = min(signal.ruled_out, signal.tolerated) if proven else signal.ruled_out
+    amount = tolerance_words(least, signal.unit)
     if signal.kind == "usage":
         return f"drop beyond -{amount} ruled out"
     return f"harm above +{amount} ruled out"

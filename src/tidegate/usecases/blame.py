@@ -133,7 +133,9 @@ class Blame:
                 kind=SuspectKind.ROLLOUT,
                 name=f"{other.service} {other.change}",
                 detail=_detail(other, now, alike=bool(np.ptp(exposures[place]) == 0.0)),
-                strength=float(values[place] + math.log(weights[place] * _recency(other, now))),
+                strength=float(
+                    values[place] + math.log(weights[place] * recency(now - other.since))
+                ),
                 proven=place in proven,
             )
             for place, other in enumerate(touching)
@@ -207,8 +209,9 @@ def _exposure(one: Measured, other: Exposing, unit: UnitCounts) -> float:
     return 0.0
 
 
-def _recency(other: Exposing, now: datetime) -> float:
-    age = max(now - other.since, timedelta(0))
+def recency(age: timedelta) -> float:
+    """Return how much a change that moved *age* ago is suspected, 1 for one that moves now."""
+    age = max(age, timedelta(0))
     slow = (
         part * math.pow(0.5, age / half_life)
         for part, half_life in zip(SLOW_PARTS, SLOW_HALF_LIVES, strict=True)

@@ -157,11 +157,9 @@ def forecast(
     """
     phases: list[PhaseForecast] = []
     at = now
-    for index, phase in enumerate(plan.phases):
+    for index in range(len(plan.phases)):
         begins_at = at if calendar is None else calendar.opens_at(index, at) or at
-        splits = _splits(plan, index, traffic)
-        known = traffic if splits and not is_install else None
-        foreseen = _phase(plan, phase, begins_at, splits, known)
+        foreseen = forecast_phase(plan, index, traffic, begins_at=begins_at, is_install=is_install)
         covered = None if calendar is None else calendar.covered_at(index, begins_at)
         if covered is not None:
             foreseen = replace(foreseen, ends_at=max(foreseen.ends_at, covered))
@@ -175,6 +173,20 @@ def forecast(
         ends_at=at,
         weakest=_weakest(phases),
     )
+
+
+def forecast_phase(
+    plan: Plan,
+    index: int,
+    traffic: ServiceTraffic | None,
+    *,
+    begins_at: datetime,
+    is_install: bool = False,
+) -> PhaseForecast:
+    """Return what the phase at *index* of *plan* can be expected to show, begun then; see `forecast`."""
+    splits = _splits(plan, index, traffic)
+    known = traffic if splits and not is_install else None
+    return _phase(plan, plan.phases[index], begins_at, splits, known)
 
 
 def _splits(plan: Plan, index: int, traffic: ServiceTraffic | None) -> list[Split]:

@@ -15,6 +15,7 @@ from tidegate.domain.rollout.model import Rollout
 from tidegate.errors import NotFoundError, RefusedError
 from tidegate.ports.clock import Clock
 from tidegate.ports.component import Assignment, ComponentDriver
+from tidegate.ports.contents import VersionContents
 from tidegate.ports.gate import GateDriver
 from tidegate.ports.identity import IdentityProvider
 from tidegate.ports.secrets import Secrets
@@ -37,7 +38,7 @@ class Outside:
     know past traffic, for forecasts. `intake` keeps metrics that are sent here. `signer` holds the key
     of the ledger, `witnesses` keep its heads elsewhere. `gates` is by the kind of gate. `identity`
     vouches for people, who then belong to `login_organisation`; `identity_mode` is what names are worth
-    here. `secrets` are those of hooks.
+    here. `secrets` are those of hooks. `contents`, by driver name, tell what versions say.
     """
 
     store: Store
@@ -55,6 +56,7 @@ class Outside:
     identity: IdentityProvider | None = None
     login_organisation: str = DEFAULT_ORGANISATION
     secrets: Secrets | None = None
+    contents: Mapping[str, VersionContents] = field(default_factory=dict)
     identity_mode: IdentityMode = IdentityMode.CLAIMED
 
     def component(self, rollout: Rollout, placement: Placement) -> ComponentDriver:

@@ -70,6 +70,16 @@ def order_covers_rollout(order: StopOrder, rollout: Rollout) -> bool:
     )
 
 
+def stops_now(order: StopOrder, rollout: Rollout) -> bool:
+    """Return whether *order* stops *rollout* as it is now: it isn't over, and isn't the way back."""
+    return not (rollout.is_return or rollout.is_final) and order_covers_rollout(order, rollout)
+
+
+def organisation_stopped_by(caller: Caller) -> str | None:
+    """Return whose rollouts an order of *caller* stops: its own organisation's, None for all."""
+    return None if caller.is_root else caller.organisation
+
+
 def covers_placement(order: StopOrder, rollout: Rollout, placement: Placement) -> bool:
     """Return whether *order*, of the organisation of *rollout*, stops rises of it at *placement*."""
     ring = next((one.ring for one in rollout.targets if one.name == placement.target), "")
@@ -114,7 +124,7 @@ async def give_stop_order(
             reason=reason.strip() or "no reason given",
             by=caller.name,
             at=now,
-            organisation=None if caller.is_root else caller.organisation,
+            organisation=organisation_stopped_by(caller),
         )
         STOP_ORDERS.put(transaction, order)
         note_fact(
@@ -239,11 +249,7 @@ async def _wake_covered(outside: Outside, order: StopOrder) -> tuple[RolloutId, 
 def _covered(outside: Outside, order: StopOrder) -> tuple[RolloutId, ...]:
     with outside.store.begin(read_only=True) as transaction:
         unfinished = [transaction.rollout(one) for one in transaction.unfinished()]
-    return tuple(
-        rollout.id
-        for rollout in unfinished
-        if not (rollout.is_return or rollout.is_final) and order_covers_rollout(order, rollout)
-    )
+    return tuple(rollout.id for rollout in unfinished if stops_now(order, rollout))
 
 
 def _suspects(outside: Outside, order: StopOrder) -> tuple[Rollout, ...]:

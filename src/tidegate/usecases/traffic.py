@@ -7,9 +7,9 @@ the history of the source of the errors signal, else what little there is; and i
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final
 
@@ -60,15 +60,23 @@ class _Learned:
 
 async def known_traffic(outside: Outside, spec: ServiceSpec) -> ServiceTraffic | None:
     """Return what is known of the traffic of a service, None where nobody has seen any."""
-    end = outside.clock.now().replace(minute=0, second=0, microsecond=0) + HOUR
     with outside.store.begin(read_only=True) as transaction:
-        hours = transaction.traffic(spec.name, since=end - HISTORY)
+        targets = {target.name for target in spec.targets}
+        seen = stored_traffic(transaction, spec.name, targets, outside.clock.now())
         learned = _learned(transaction, spec.name)
-    seen = _traffic(spec, hours, "what rollouts have seen", learned)
     if seen is not None and not seen.assumed:
         return seen
     told = await _told_traffic(outside, spec, learned)
     return told if told is not None and (seen is None or not told.assumed) else seen
+
+
+def stored_traffic(
+    transaction: Transaction, service: ServiceName, targets: Collection[TargetName], now: datetime
+) -> ServiceTraffic | None:
+    """Return what rollouts have seen of *service*'s traffic on *targets*; asks nobody. None for nothing."""
+    end = now.replace(minute=0, second=0, microsecond=0) + HOUR
+    hours = transaction.traffic(service, since=end - HISTORY)
+    return _traffic(targets, hours, "what rollouts have seen", _learned(transaction, service))
 
 
 def latest_way_back(outside: Outside, service: ServiceName) -> timedelta | None:
@@ -142,12 +150,11 @@ def _is_latency(spec: SignalSpec) -> bool:
 
 
 def _traffic(
-    spec: ServiceSpec,
+    targets: Collection[TargetName],
     hours: Sequence[TrafficHour],
     source: str,
     learned: _Learned,
 ) -> ServiceTraffic | None:
-    targets = {target.name for target in spec.targets}
     profiles: list[tuple[TargetName, TrafficProfile]] = []
     for target, found in groupby(hours, key=lambda one: one.target):
         profile = profile_of(found)
@@ -187,7 +194,8 @@ async def _told_traffic(
     except (SignalSourceError, TimeoutError):
         # A forecast without it is poorer and says so; nothing rests on it.
         return None
-    return _traffic(spec, hours, signal.source, learned)
+    targets = {target.name for target in spec.targets}
+    return _traffic(targets, hours, signal.source, learned)
 
 
 def signal_with_history(outside: Outside, plan: Plan) -> tuple[SignalSpec, TrafficHistory] | None:

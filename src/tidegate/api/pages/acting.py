@@ -8,7 +8,7 @@ a form adds its route here and names the command's permission.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Final, TypeVar
 from urllib.parse import urlencode
@@ -84,8 +84,16 @@ class Act:
         """
 
         async def done() -> Outcome:
-            return tell(await perform(self.call.server.outside, self.call.caller, command))
+            return tell(await self.perform(command))
 
+        return await self.carry_out_all(done)
+
+    async def perform(self, command: Command[Answer]) -> Answer:
+        """Carry *command* out, as part of what `carry_out_all` does. Raises what the command raises."""
+        return await perform(self.call.server.outside, self.call.caller, command)
+
+    async def carry_out_all(self, done: Callable[[], Awaitable[Outcome]]) -> Response:
+        """Do what *done* does once, and answer with what it says. Raises what it raises."""
         answer = await once(self.call, 200, done)
         if self.by_script:
             return answer

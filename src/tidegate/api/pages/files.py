@@ -30,7 +30,11 @@ STYLES: Final = (
     "health",
     "chart",
     "graph",
+    "rollout",
     "ledger",
+    "changes",
+    "approvals",
+    "emergency",
     "screens",
     "print",
 )

@@ -5,9 +5,11 @@ Rule: made from shapes and plain values alone, as `words` is. What the command l
 """
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from tidegate.api.shapes.approvals import Awaited
 from tidegate.api.words import PHASE_MARKS, STATE_MARKS
 
 _TEXT_STYLE: Final = "\ufe0e"
@@ -173,11 +175,34 @@ def short(digest: str) -> str:
     return digest.removeprefix("sha256:")[:12]
 
 
+def version_name(name: str) -> str:
+    """Return how a version is called in a list: of a document that is named by its path, the file."""
+    return name.rpartition("/")[2] or name if name.startswith("/") else name
+
+
 def rollout_command(name: str, rollout_id: str) -> str:
     """Return the command line that does the action *name* to a rollout."""
     reason = {"approve": ' --comment ""', "halt": ""}.get(name, ' --reason "…"')
     verb = f"rollout {name}" if name == "abandon" else name
     return f"tidegate {verb} {rollout_id}{reason}"
+
+
+def approve_each(asked: Iterable[Awaited]) -> str:
+    """Return the command line that agrees to each of *asked*, and stops at one that is refused."""
+    return " && ".join(rollout_command("approve", one.rollout) for one in asked)
+
+
+def count_words(count: float) -> str:
+    """Return a count as people say it: `0.4`, `12`, `1.2k`, `3M`."""
+    for least, unit in ((1e6, "M"), (1e3, "k")):
+        if count >= least:
+            return f"{count / least:.3g}{unit}"
+    return f"{count:.0f}" if count >= 10 else f"{count:.2g}"
+
+
+def short_digest(digest: str) -> str:
+    """Return so much of a digest that people can compare it."""
+    return digest.removeprefix("sha256:")[:12]
 
 
 def new_key() -> str:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
+from tidegate.api import words
+from tidegate.domain.plan.model import SignalKind, SignalSpec
 from tidegate.domain.quantities import format_bps
 from tidegate.usecases.delivery import (
     LEAST_DEPLOYMENTS,
@@ -17,6 +19,13 @@ from tidegate.usecases.delivery import (
     Delivery,
 )
 from tidegate.usecases.served import Reach, Served, Whereabouts
+from tidegate.usecases.signal_history import SignalHistory
+
+IMPACT_WORDS: Final = {
+    "outage": "its outage is an outage here",
+    "degraded": "its outage degrades this",
+    "none": "its outage does nothing here",
+}
 
 MOST_NAMED: Final = 4
 
@@ -112,6 +121,31 @@ def took_words(found: Delivery) -> str:
     if found.median_took is None:
         return f"{NOT_ENOUGH}: fewer than {LEAST_RECOVERIES} completed"
     return length_words(found.median_took)
+
+
+def demand_words(spec: SignalSpec) -> str:
+    """Return what a signal tolerates, or the limit that it is held against."""
+    if spec.limit is not None:
+        return f"{'at most' if spec.limit.above else 'at least'} {spec.limit.value:g}"
+    sign = "-" if spec.kind is SignalKind.USAGE else "+"
+    return sign + words.tolerance_words(spec.tolerance.value, spec.tolerance.unit.value)
+
+
+def past_words(past: SignalHistory) -> str:
+    """Return what a signal would have done to past rollouts, enforced alone."""
+    if not past.ticks:
+        return "new: no past rollout had it"
+    if not past.halted:
+        return f"would have halted none of {past.rollouts} past rollouts"
+    return (
+        f"would have halted {len(past.halted)} of {past.rollouts} past rollouts;"
+        f" {len(past.halted_healthy)} of these completed all the same"
+    )
+
+
+def cut(text: str, most: int) -> str:
+    """Return *text* so short that it fits a box; what is cut off is told by dots."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def length_words(length: timedelta) -> str:

@@ -211,6 +211,18 @@ def certified(signal: SignalEvidence, beta: float) -> bool:
     )
 
 
+def requests_met(evidence: Evidence) -> int:
+    """Return how many requests the candidate has served, by the signals that can demand a number of them."""
+    return max(
+        (
+            signal.candidate_total
+            for signal in evidence.signals
+            if signal.kind in _COUNTS_REQUESTS and not signal.shadow
+        ),
+        default=0,
+    )
+
+
 def judge(
     evidence: Evidence,
     *,
@@ -383,14 +395,7 @@ def _missing_reasons(
         return tuple(reasons)
     if evidence.warming:
         reasons.append("warming up: nothing is proven yet")
-    requests = max(
-        (
-            signal.candidate_total
-            for signal in evidence.signals
-            if signal.kind in _COUNTS_REQUESTS and not signal.shadow
-        ),
-        default=0,
-    )
+    requests = requests_met(evidence)
     if requests < phase.minimum_requests:
         reasons.append(f"{requests} of {phase.minimum_requests} requests to the candidate")
     by_name = {signal.signal: signal for signal in evidence.signals}

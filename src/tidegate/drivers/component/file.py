@@ -121,6 +121,10 @@ class FileComponent:
             store=self._documents,
         )
 
+    def text_of(self, digest: str) -> str:
+        """Return what the version with *digest* says; see `ports.contents`."""
+        return self._documents.read(digest)
+
     async def apply(self, assignment: Assignment) -> None:
         """Tell every member what it shall serve; see the port."""
         audience = _audience(assignment)

@@ -69,6 +69,7 @@ let isLive = false;
 let retry = 0;
 const wanted = new Set();
 let refreshing = null;
+let hasActed = false;
 let refreshedAt = 0;
 
 function connect() {
@@ -137,6 +138,7 @@ function want(isWanted) {
 
 async function refresh() {
   refreshedAt = Date.now();
+  const acted = hasActed;
   const ids = [...wanted];
   wanted.clear();
   const byAddress = new Map();
@@ -148,15 +150,17 @@ async function refresh() {
   }
   await Promise.all([...byAddress].map(([address, found]) => refreshFrom(address, found)));
   refreshing = null;
+  if (acted) hasActed = false;
   if (wanted.size > 0) want(() => false);
 }
 
-async function refreshFrom(address, ids) {
+async function refreshFrom(address, ids, isWanted = () => true) {
   try {
     const answer = await fetch(address, { credentials: "same-origin", redirect: "error" });
     if (answer.status === 401) return location.reload();
     if (!answer.ok) return;
     const text = await answer.text();
+    if (!isWanted()) return;
     const fresh = new DOMParser().parseFromString(text, "text/html");
     for (const id of ids) swapIn(id, fresh.getElementById(id));
     document.dispatchEvent(new CustomEvent("tidegate:refreshed"));
@@ -169,13 +173,18 @@ function swapIn(id, fresh) {
   const element = document.getElementById(id);
   if (!element || !fresh) return;
   const moved = element.matches("[data-keep-order]") ? newRows(element, fresh) : null;
-  if (moved !== null && element.contains(document.activeElement)) return offerRefresh(element, moved);
+  if (moved !== null && !hasActed && element.contains(document.activeElement)) return offerRefresh(element, moved);
+  const row = all("[data-row]", element).findIndex((one) => one.contains(document.activeElement));
   for (const dialog of all("dialog[open]", element)) dialog.setAttribute("hx-morph-skip", "");
   const scrolled = all("[data-keep-scroll], .wide", element).map((box) => [box, box.scrollLeft]);
   htmx.swap({ target: element, text: fresh.outerHTML, swap: "outerMorph" });
   for (const [box, left] of scrolled) box.scrollLeft = left;
   for (const dialog of all("[hx-morph-skip]")) dialog.removeAttribute("hx-morph-skip");
   one(`[data-offer-for="${id}"]`)?.remove();
+  // Whoever acted on a row that is gone goes on with the one in its place.
+  const rows = all("[data-row]", element);
+  if (hasActed && row >= 0 && !rows.some((one) => one.contains(document.activeElement)))
+    focusOn(rows[Math.min(row, rows.length - 1)]);
   showLocalTimes();
 }
 
@@ -216,6 +225,17 @@ setInterval(() => {
   }
 }, 1_000);
 
+// A form that chooses what parts of its page show: they follow at once, and the address with them.
+document.addEventListener("change", async (event) => {
+  const form = event.target.closest("form[data-shows]");
+  if (!form) return;
+  const address = `${new URL(form.action).pathname}?${new URLSearchParams(new FormData(form))}`;
+  history.replaceState(null, "", address);
+  const chosen = location.href;
+  const isStill = () => location.href === chosen;
+  await refreshFrom(address, form.dataset.shows.split(" "), isStill);
+});
+
 // --- actions -----------------------------------------------------------------------------------------
 
 document.addEventListener("submit", (event) => {
@@ -253,6 +273,7 @@ function done(form, said) {
   form.closest("dialog")?.close();
   form.reset();
   say(said.message);
+  hasActed = true;
   form.dispatchEvent(new CustomEvent("tidegate:done", { bubbles: true, detail: said }));
   const there = new URL(said.location, location.href);
   if (form.dataset.act !== "stay" && there.pathname !== location.pathname) location.assign(there);
@@ -260,7 +281,7 @@ function done(form, said) {
 }
 
 function refused(form, status, said) {
-  const moved = status === 409 ? "What you saw has moved. " : "";
+  const moved = said.code === "state.moved" ? "The phase you saw has moved. " : "";
   showProblem(form, `${moved}${said.detail || "It was refused."} ${said.hint || ""}`);
   if (status === 409) want(() => true);
 }
@@ -271,6 +292,12 @@ function showProblem(form, words) {
   problem.textContent = words;
   problem.hidden = words === "";
 }
+
+// What was open wasn't refreshed, so that nothing moved under the hand. Once closed it has to be as new.
+document.addEventListener("close", (event) => {
+  const live = event.target.closest("[data-live]");
+  if (live) want((scope) => scope === live.dataset.live);
+}, true);
 
 // Browsers that don't know `command` yet.
 if (!("command" in HTMLButtonElement.prototype)) {
@@ -308,8 +335,10 @@ document.addEventListener("keydown", (event) => {
 function pressFor(key) {
   const selector = `[data-key="${CSS.escape(key)}"]`;
   const row = document.activeElement?.closest("[data-row]");
-  const found = (row && one(selector, row)) || one(selector);
-  if (!found) return false;
+  const free = all(selector).find((element) => !element.closest("[data-row]"));
+  const found = (row && one(selector, row)) || free;
+  // What belongs to a row is pressed only where that row was chosen: choose one first.
+  if (!found) return !row && focusOn(one(`[data-row]:has(${selector})`));
   if (found.matches("input, select, textarea")) found.focus();
   else found.click();
   return true;
@@ -327,11 +356,11 @@ function moveRow(step) {
 }
 
 function focusOn(element) {
-  if (!element) return;
+  if (!element) return false;
   const target = element.matches("a, button, [tabindex]") ? element : one("a, button, [tabindex]", element);
-  if (target) return target.focus();
-  element.tabIndex = -1;
-  element.focus();
+  if (!target) element.tabIndex = -1;
+  (target || element).focus();
+  return true;
 }
 
 // --- small things ------------------------------------------------------------------------------------
