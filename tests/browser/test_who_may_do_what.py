@@ -4,15 +4,15 @@ import re
 
 import httpx
 import pytest
-from browsing import Visitor
 from screens import SCREENS, Screen
+from seen_screens import forms
 
 from tidegate.api.pages.cookies import SESSION_COOKIE
 from tidegate.domain.access.roles import Role
 from tidegate.testing.scenes import Scene
 
-OF_EVERYONE = re.compile(r"^(/theme|/stops|/rollouts/[^/]+/halt|/alarms)$")
-"""What forms of everyone are sent to: to stop, to say that something is wrong, and to see well."""
+OF_EVERYONE = re.compile(r"/theme|/stops|/rollouts/[^/]+/halt|/services/[^/]+/stop")
+"""What forms of everyone are sent to: to stop, and to see well."""
 
 PEOPLE = "people"
 
@@ -25,25 +25,6 @@ FORBIDDEN = {
 every_screen = pytest.mark.parametrize("screen", SCREENS, ids=lambda one: one.name)
 
 
-async def sent_to(visitor: Visitor) -> set[str]:
-    """Return where the forms of a page that change something are sent to."""
-    found: list[str] = await visitor.page.locator("form[method=post]").evaluate_all(
-        "forms => forms.map(form => new URL(form.action).pathname)"
-    )
-    return set(found)
-
-
-@every_screen
-async def test_who_only_looks_is_offered_nothing(screen: Screen, scenes, visit) -> None:
-    """The link that shows brings no form that acts, on any screen."""
-    served = await scenes(Scene.NORMAL, of=PEOPLE)
-    visitor = await visit(served)
-
-    await visitor.open(screen.path_in(served.staged))
-
-    assert await sent_to(visitor) == {"/theme"}
-
-
 @every_screen
 async def test_a_viewer_may_stop_and_is_offered_nothing_else(screen: Screen, scenes, visit) -> None:
     """Whoever sees harm can end it; what raises exposure isn't there to be pressed."""
@@ -52,8 +33,8 @@ async def test_a_viewer_may_stop_and_is_offered_nothing_else(screen: Screen, sce
 
     await visitor.open(screen.path_in(served.staged))
 
-    offered = await sent_to(visitor)
-    assert [one for one in offered if not OF_EVERYONE.match(one)] == []
+    offered = await forms(visitor)
+    assert [one for one in offered if not OF_EVERYONE.fullmatch(one)] == []
 
 
 async def test_those_who_may_are_offered_it(scenes, visit) -> None:
@@ -64,7 +45,7 @@ async def test_those_who_may_are_offered_it(scenes, visit) -> None:
 
     await visitor.open(f"/rollouts/{rollout}")
 
-    assert f"/rollouts/{rollout}/approve" in await sent_to(visitor)
+    assert f"/rollouts/{rollout}/approve" in await forms(visitor)
 
 
 @pytest.mark.parametrize(

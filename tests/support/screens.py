@@ -15,7 +15,7 @@ from tidegate.testing.scenes import SERVICES, Scene, Staged
 
 _OTHERS: Final = {
     **{f"service_{name.replace('-', '_')}": name for name in SERVICES},
-    "entry": "12",
+    "entry": "40",
 }
 """The pieces of paths that aren't ids of rollouts."""
 
@@ -71,12 +71,20 @@ SCREENS: Final = (
     Screen(name="rollout-waiting", path="/rollouts/{search}"),
     Screen(name="rollout-queued", path="/rollouts/{search_next}"),
     Screen(name="rollout-rolled-back", path="/rollouts/{pricing}"),
+    Screen(name="services", path="/services", scenes=(Scene.EMPTY, Scene.NORMAL, Scene.HALTED)),
+    Screen(name="service", path="/services/{service_checkout}"),
+    Screen(name="service-rolled-back", path="/services/{service_pricing}"),
+    Screen(name="health", path="/services/{service_checkout}/health"),
+    Screen(name="changes", path="/changes", scenes=(Scene.EMPTY, Scene.NORMAL)),
+    Screen(name="change", path="/changes/{service_checkout}/code"),
+    Screen(name="ledger", path="/ledger", scenes=(Scene.EMPTY, Scene.NORMAL, Scene.HOSTILE)),
+    Screen(name="ledger-found", path="/ledger?service=checkout"),
+    Screen(name="ledger-entry", path="/ledger/{entry}"),
+    Screen(name="ledger-heads", path="/ledger/heads"),
+    Screen(name="ledger-verify", path="/ledger/verify"),
     Screen(name="rollout-completed", path="/rollouts/{gateway}"),
     Screen(name="numbers", path="/rollouts/{payments}/numbers"),
-    # Of no rollout, so nothing of the id is left; but on a first day nothing was decided.
-    Screen(
-        name="decision", path="/decisions/40{checkout:.0}", scenes=(Scene.NORMAL, Scene.HOSTILE)
-    ),
+    Screen(name="decision", path="/decisions/{entry}", scenes=(Scene.NORMAL, Scene.HOSTILE)),
     Screen(name="emergency", path="/emergency", scenes=tuple(Scene)),
     Screen(
         name="emergency-service",

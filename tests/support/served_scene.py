@@ -44,6 +44,7 @@ class ServedScene:
         self._server: uvicorn.Server | None = None
         self._serving: asyncio.Task[None] | None = None
         self._live: Live | None = None
+        self._sessions: dict[tuple[Role, ...], str] = {}
 
     @property
     def url(self) -> str:
@@ -88,12 +89,14 @@ class ServedScene:
         return page_link(self.url, TOKEN, name)
 
     async def session(self, *roles: Role) -> str:
-        """Return the secret of a session of somebody with *roles* who proved just now who they are."""
-        name = "-".join((*roles, "a"))
-        for role in roles:
-            for scope in SCOPES:
-                await perform(self.staged.world.outside, LEAD, _grant(name, role, scope))
-        return await self._log_in(name)
+        """Return the secret of a session of somebody with *roles*; they log in when it is first asked for."""
+        if roles not in self._sessions:
+            name = "-".join((*roles, "a"))
+            for role in roles:
+                for scope in SCOPES:
+                    await perform(self.staged.world.outside, LEAD, _grant(name, role, scope))
+            self._sessions[roles] = await self._log_in(name)
+        return self._sessions[roles]
 
     async def _log_in(self, name: str) -> str:
         outside = self.staged.world.outside

@@ -33,7 +33,7 @@ from tidegate.testing.scenes import Scene  # noqa: E402
 SIZES: Final = {"wide": (1280, 860), "phone": (390, 844)}
 """Width and height in CSS pixels: a small laptop's window, and a common phone."""
 
-COLOURS: Final = 48
+COLOURS: Final = 96
 MOST_BYTES: Final = 1_500_000
 """Of all pictures together: whoever clones the repository loads them."""
 
@@ -43,22 +43,34 @@ PERSON: Final = "lead-a"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """One screen of the tour: its name in `tests/support/screens.py`, and the scene it is shown in."""
+    """
+    One picture of the tour.
 
+    Attributes:
+        name: What its files are called.
+        screen: Its name in `tests/support/screens.py`.
+        scene: The world that it shows.
+        sizes: The windows it is taken in.
+    """
+
+    name: str
     screen: str
     scene: Scene = Scene.NORMAL
-
-    @property
-    def name(self) -> str:
-        """How its files are called."""
-        return self.screen if self.scene is Scene.NORMAL else f"{self.screen}-{self.scene}"
+    sizes: tuple[str, ...] = ("wide",)
 
 
 TOUR: Final = (
-    Picture(screen="overview"),
-    Picture(screen="overview", scene=Scene.HALTED),
-    Picture(screen="rollout-second-phase"),
-    Picture(screen="rollout-held", scene=Scene.HELD),
+    Picture(name="overview", screen="overview"),
+    Picture(name="overview-stopped", screen="overview", scene=Scene.HALTED),
+    Picture(name="rollout", screen="rollout-second-phase"),
+    Picture(name="rollout-held", screen="rollout-held", scene=Scene.HELD, sizes=("phone",)),
+    Picture(name="approvals", screen="approvals"),
+    Picture(name="emergency", screen="emergency", scene=Scene.HALTED, sizes=("wide", "phone")),
+    Picture(name="services", screen="services"),
+    Picture(name="service", screen="service"),
+    Picture(name="health", screen="health"),
+    Picture(name="changes", screen="changes"),
+    Picture(name="ledger", screen="ledger"),
 )
 
 
@@ -89,7 +101,8 @@ async def main(wanted: list[str]) -> int:
 
 async def _take(browser: Browser, server: ServedScene, picture: Picture) -> None:
     screen = next(one for one in SCREENS if one.name == picture.screen)
-    for size, (width, height) in SIZES.items():
+    for size in picture.sizes:
+        width, height = SIZES[size]
         for theme in THEMES:
             async with visitor(
                 browser, server, theme=theme, width=width, acting_as=PERSON
@@ -103,16 +116,21 @@ async def _take(browser: Browser, server: ServedScene, picture: Picture) -> None
 
 
 async def _come_to_rest(page: Page) -> None:
-    """Wait until the page knows whether it is live, and has drawn what it draws."""
+    """Wait until the page is live, and has drawn what it draws."""
     if await page.locator("[data-live-stream]").count():
-        await page.locator("body[data-stream]").wait_for(state="attached")
+        await page.locator("body[data-stream=yes]").wait_for(state="attached")
     await page.evaluate("document.fonts.ready")
 
 
 def _write(picture: Picture, size: str, theme: Theme, png: bytes) -> None:
     path = FOLDER / f"{picture.name}-{size}-{theme}.png"
-    # Without dithering: text on flat grounds stays as it is, and compresses.
-    small = Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    # By coverage, or the few dots that say how a rollout is would lose their colour; without dithering:
+    # text on flat grounds stays as it is, and compresses.
+    small = (
+        Image.open(io.BytesIO(png))
+        .convert("RGB")
+        .quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    )
     small.save(path, optimize=True)
     print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1000:.0f} KB")
 
