@@ -12,10 +12,7 @@ from typing import Final
 
 from tidegate.api.shapes.approvals import Awaited
 from tidegate.api.shapes.emergencies import Emergency
-from tidegate.api.words import PHASE_MARKS, STATE_MARKS
-
-_TEXT_STYLE: Final = "\ufe0e"
-"""Variation selector 15: phones draw some of the marks as coloured pictures without it."""
+from tidegate.api.words import PHASE_MARKS, STATE_MARKS, TEXT_STYLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,12 +96,12 @@ ROLLOUT_ACTIONS: Final = {
 
 def state_mark(state: str) -> str:
     """Return the mark of a state of a rollout."""
-    return STATE_MARKS[state] + _TEXT_STYLE
+    return STATE_MARKS[state] + TEXT_STYLE
 
 
 def phase_mark(state: str) -> str:
     """Return the mark of a phase: done, now, stopped, ahead."""
-    return PHASE_MARKS[state] + _TEXT_STYLE
+    return PHASE_MARKS[state] + TEXT_STYLE
 
 
 HEALTH_MARKS: Final = {"healthy": "✓", "degraded": "◐", "unhealthy": "✖", "unknown": "?"}
@@ -113,7 +110,7 @@ HEALTH_MARKS: Final = {"healthy": "✓", "degraded": "◐", "unhealthy": "✖", 
 
 def health_mark(health: str) -> str:
     """Return the mark of a state of health."""
-    return HEALTH_MARKS[health] + _TEXT_STYLE
+    return HEALTH_MARKS[health] + TEXT_STYLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +170,7 @@ ENTRY_MARKS: Final = {"decision": "◆", "command": "▸", "evidence": "≡", "r
 
 def entry_mark(kind: str) -> str:
     """Return the mark of a kind of entry; of one that is new a plain one."""
-    return ENTRY_MARKS.get(kind, "·") + _TEXT_STYLE
+    return ENTRY_MARKS.get(kind, "·") + TEXT_STYLE
 
 
 def short(digest: str) -> str:

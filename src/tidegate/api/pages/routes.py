@@ -4,14 +4,17 @@ from typing import Final
 
 from tidegate.api.pages import (
     acting,
+    acting_admin,
     acting_approvals,
     acting_emergencies,
     acting_freezes,
     acting_services,
+    acting_simulate,
     files,
     theme,
 )
 from tidegate.api.pages.screens import (
+    admin,
     approvals,
     changes,
     decision,
@@ -22,22 +25,28 @@ from tidegate.api.pages.screens import (
     ledger,
     overview,
     points,
+    postmortem,
     rollout,
     service,
     services,
+    simulate,
 )
 
 PAGES: Final = (
     files.router,
     theme.router,
     acting.router,
+    acting_admin.router,
     acting_services.router,
     acting_approvals.router,
     acting_emergencies.router,
     acting_freezes.router,
+    acting_simulate.router,
     overview.router,
+    admin.router,
     changes.router,
     ledger.router,
+    postmortem.router,
     rollout.router,
     points.router,
     decision.router,
@@ -48,5 +57,6 @@ PAGES: Final = (
     emergency.router,
     emergency_report.router,
     holds.router,
+    simulate.router,
 )
 """In the order in which they are asked: a screen with a fixed path before one with a name in it."""
