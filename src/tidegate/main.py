@@ -363,6 +363,7 @@ def compose_world(
             "prometheus+https": PrometheusSignals(clock=clock, client=client),
         },
         wake=runner.wake,
+        pulse=runner.pulse,
         lab_allowed=settings.lab_allowed,
         audience=users,
         intake=otlp,

@@ -8,7 +8,9 @@ from weakref import WeakValueDictionary
 from fastapi import Depends, Request
 
 from tidegate.api.limits import RateLimit
+from tidegate.api.pages.kept_texts import KeptTexts
 from tidegate.api.pages.page_words import Place
+from tidegate.api.pages.simulating import Simulations
 from tidegate.usecases.outside import Outside
 
 
@@ -21,7 +23,8 @@ class ServerState:
 
     `in_flight` holds a lock per idempotency key that is being answered: the second of two equal
     requests waits for the answer of the first. `looks` holds looks that several requests share, by what
-    is looked at.
+    is looked at. `simulations` are those that pages asked for, `texts` the plans that somebody edits; both
+    are forgotten when the server stops.
     """
 
     outside: Outside
@@ -32,6 +35,8 @@ class ServerState:
     places: tuple[Place, ...] = ()
     looks: dict[str, asyncio.Future[None]] = field(default_factory=dict)
     in_flight: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+    simulations: Simulations = field(default_factory=Simulations)
+    texts: KeptTexts = field(default_factory=KeptTexts)
 
 
 def server_of(request: Request) -> ServerState:
