@@ -36,6 +36,12 @@ MOST_NAMED: Final = 3
 
 PHASE_MARKS: Final = {"done": "✓", "now": "▶", "stopped": "■", "ahead": "·"}
 
+REACH_MARKS: Final = {"d": "✓", "p": "◐", "a": "·", "b": "↶", "o": ""}
+"""How far a rollout has come on one target; where it moves now, the mark is that of its state."""
+
+TEXT_STYLE: Final = "\ufe0e"
+"""Variation selector 15: phones draw some of the marks as coloured pictures without it."""
+
 
 def state_words(state: str) -> str:
     """Return a state as people write it: `rolled back`."""

@@ -10,7 +10,7 @@ workflow engine fits behind it: one workflow per rollout that alternates `step` 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from tidegate.domain.quantities import RolloutId
@@ -28,6 +28,23 @@ class Turn:
     rollout_id: RolloutId
     due_at: datetime | None
     watch: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulse:
+    """
+    How the runner of this process is.
+
+    `last_turn_at` is when the last turn ended, None when there was none yet. `late_by` is for how long
+    the turn that should have been given first has been due, zero when none is. `watched` rollouts have
+    their signals read, last at `watched_at`; `failing` had an error in their latest turn.
+    """
+
+    last_turn_at: datetime | None
+    late_by: timedelta
+    watched: int
+    watched_at: datetime | None
+    failing: int
 
 
 class Work(Protocol):

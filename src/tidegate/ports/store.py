@@ -274,6 +274,14 @@ class Transaction(Protocol):
         """Return every rollout that isn't final, or is completed and not settled yet."""
         ...
 
+    def fleet(self, services: Sequence[ServiceName] | None = None) -> Sequence[Rollout]:
+        """
+        Return each service's newest rollout and all that aren't over or settled, by service, oldest first.
+
+        Only those of *services* when they are given. What can't be read is left out.
+        """
+        ...
+
     def watched(self) -> Sequence[Rollout]:
         """Return every rollout in one of the states that are watched (`machine.WATCHED`)."""
         ...

@@ -191,6 +191,16 @@ class MemoryTransaction:
         ]
         return [rollout.id for rollout in sorted(open_ones, key=_age)]
 
+    def fleet(self, services: Sequence[ServiceName] | None = None) -> Sequence[Rollout]:
+        """Return each service's newest rollout and all that aren't over or settled, by service."""
+        newest: dict[ServiceName, Rollout] = {}
+        for rollout in sorted(self._kept.rollouts.values(), key=_age):
+            newest[rollout.service] = rollout
+        ids = {*self.unfinished(), *(one.id for one in newest.values())}
+        found = (self._kept.rollouts[one] for one in ids)
+        wanted = [one for one in found if services is None or one.service in services]
+        return sorted(wanted, key=lambda one: (one.service, _age(one)))
+
     def watched(self) -> Sequence[Rollout]:
         """Return every rollout that is baking or held."""
         watched = [rollout for rollout in self._kept.rollouts.values() if rollout.state in WATCHED]

@@ -10,7 +10,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, case, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    select,
+    union,
+    update,
+)
 from sqlalchemy import and_ as all_of
 from sqlalchemy import or_ as one_of
 from sqlalchemy.exc import IntegrityError
@@ -78,21 +91,45 @@ _BEGINNING_WITH = (
     .order_by(rollouts.c.id)
     .limit(MOST_SUGGESTED)
 )
-_UNFINISHED = (
-    select(rollouts)
-    .where(
-        one_of(
-            rollouts.c.state.in_(_ACTIVE),
-            all_of(rollouts.c.state == State.COMPLETED, rollouts.c.settled.is_(False)),
-        )
-    )
-    .order_by(rollouts.c.created_at, rollouts.c.id)
+_IS_UNFINISHED = one_of(
+    rollouts.c.state.in_(_ACTIVE),
+    all_of(rollouts.c.state == State.COMPLETED, rollouts.c.settled.is_(False)),
 )
+_UNFINISHED = select(rollouts).where(_IS_UNFINISHED).order_by(rollouts.c.created_at, rollouts.c.id)
 _WATCHED = (
     select(rollouts)
     .where(rollouts.c.state.in_(sorted(WATCHED)))
     .order_by(rollouts.c.created_at, rollouts.c.id)
 )
+
+
+def _fleet(*only: ColumnElement[bool]) -> Select[Any]:
+    """Return what reads the fleet, of the services that *only* leaves."""
+    # Found by ids first: records are large, and most of a long history is neither.
+    latest = (
+        select(rollouts.c.service, func.max(rollouts.c.created_at).label("at"))
+        .where(*only)
+        .group_by(rollouts.c.service)
+        .subquery()
+    )
+    newest = (
+        select(func.max(rollouts.c.id))
+        .join(
+            latest,
+            all_of(rollouts.c.service == latest.c.service, rollouts.c.created_at == latest.c.at),
+        )
+        .group_by(rollouts.c.service)
+    )
+    unfinished = select(rollouts.c.id).where(_IS_UNFINISHED, *only)
+    return (
+        select(rollouts)
+        .where(rollouts.c.id.in_(union(newest, unfinished)))
+        .order_by(rollouts.c.service, rollouts.c.created_at, rollouts.c.id)
+    )
+
+
+_FLEET = _fleet()
+_FLEET_OF_SERVICES = _fleet(rollouts.c.service.in_(bindparam("services", expanding=True)))
 
 _CLAIMED = (
     select(claims.c.target, claims.c.rollout_id)
@@ -218,6 +255,12 @@ class RolloutRows(Rows):
     def unfinished(self) -> Sequence[RolloutId]:
         """Return every rollout that is still to be worked on and can be read, oldest first."""
         return [rollout.id for rollout in self._readable(self._read(_UNFINISHED).all())]
+
+    def fleet(self, services: Sequence[ServiceName] | None = None) -> Sequence[Rollout]:
+        """Return each service's newest rollout and all that aren't over or settled, by service."""
+        if services is None:
+            return self._readable(self._read(_FLEET).all())
+        return self._readable(self._read(_FLEET_OF_SERVICES, services=list(services)).all())
 
     def watched(self) -> Sequence[Rollout]:
         """Return every rollout that is baking or held and can be read, oldest first."""

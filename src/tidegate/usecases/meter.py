@@ -105,6 +105,27 @@ def measure(
     )
 
 
+def proofs_in(
+    rollout: Rollout, evidence: Evidence, *, now: datetime
+) -> dict[str, timedelta | None]:
+    """
+    Return when each gate signal's proof is expected at the pace of the phase; None for never.
+
+    For lists of many rollouts: the chances of seeing faults, which are dear, are left out. A signal is
+    missing where nothing can be foretold of it without the stored tests.
+    """
+    phase = rollout.plan.phases[evidence.phase_index]
+    shares = shares_of(rollout, evidence.phase_index)
+    pace = pace_of(rollout, evidence, shares, (), now)
+    found: dict[str, timedelta | None] = {}
+    for signal in evidence.signals:
+        spec = next((one for one in phase.signals if one.name == signal.signal), None)
+        expected = None if spec is None else _expected(spec, signal, None, shares)
+        if signal.gate and signal.concurrent and expected is not None:
+            found[signal.signal] = _proof_in(signal, expected, rollout.plan.budget.beta, pace)
+    return found
+
+
 # --- one signal ------------------------------------------------------------------------------
 
 

@@ -18,6 +18,7 @@ from tidegate.ports.component import Assignment, ComponentDriver
 from tidegate.ports.contents import VersionContents
 from tidegate.ports.gate import GateDriver
 from tidegate.ports.identity import IdentityProvider
+from tidegate.ports.runner import Pulse
 from tidegate.ports.secrets import Secrets
 from tidegate.ports.signals import Audience, MetricsIntake, SignalSource
 from tidegate.ports.signer import HeadSigner
@@ -38,7 +39,8 @@ class Outside:
     know past traffic, for forecasts. `intake` keeps metrics that are sent here. `signer` holds the key
     of the ledger, `witnesses` keep its heads elsewhere. `gates` is by the kind of gate. `identity`
     vouches for people, who then belong to `login_organisation`; `identity_mode` is what names are worth
-    here. `secrets` are those of hooks. `contents`, by driver name, tell what versions say.
+    here. `secrets` are those of hooks. `contents`, by driver name, tell what versions say. `pulse` says
+    how the runner of this process is, None where it has none.
     """
 
     store: Store
@@ -58,6 +60,7 @@ class Outside:
     secrets: Secrets | None = None
     contents: Mapping[str, VersionContents] = field(default_factory=dict)
     identity_mode: IdentityMode = IdentityMode.CLAIMED
+    pulse: Callable[[], Pulse | None] = lambda: None
 
     def component(self, rollout: Rollout, placement: Placement) -> ComponentDriver:
         """Return the driver that moves *placement*. Raises RefusedError when it isn't there."""

@@ -26,6 +26,7 @@ STYLES: Final = (
     "ladder",
     "meter",
     "matrix",
+    "fleet",
     "log",
     "health",
     "chart",
@@ -35,6 +36,8 @@ STYLES: Final = (
     "changes",
     "approvals",
     "emergency",
+    "postmortem",
+    "simulate",
     "screens",
     "print",
 )

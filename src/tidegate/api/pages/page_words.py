@@ -5,15 +5,14 @@ Rule: made from shapes and plain values alone, as `words` is. What the command l
 """
 
 import secrets
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from tidegate.api.shapes.approvals import Awaited
-from tidegate.api.words import PHASE_MARKS, STATE_MARKS
-
-_TEXT_STYLE: Final = "\ufe0e"
-"""Variation selector 15: phones draw some of the marks as coloured pictures without it."""
+from tidegate.api.shapes.emergencies import Emergency
+from tidegate.api.words import PHASE_MARKS, STATE_MARKS, TEXT_STYLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,12 +96,12 @@ ROLLOUT_ACTIONS: Final = {
 
 def state_mark(state: str) -> str:
     """Return the mark of a state of a rollout."""
-    return STATE_MARKS[state] + _TEXT_STYLE
+    return STATE_MARKS[state] + TEXT_STYLE
 
 
 def phase_mark(state: str) -> str:
     """Return the mark of a phase: done, now, stopped, ahead."""
-    return PHASE_MARKS[state] + _TEXT_STYLE
+    return PHASE_MARKS[state] + TEXT_STYLE
 
 
 HEALTH_MARKS: Final = {"healthy": "✓", "degraded": "◐", "unhealthy": "✖", "unknown": "?"}
@@ -111,7 +110,7 @@ HEALTH_MARKS: Final = {"healthy": "✓", "degraded": "◐", "unhealthy": "✖", 
 
 def health_mark(health: str) -> str:
     """Return the mark of a state of health."""
-    return HEALTH_MARKS[health] + _TEXT_STYLE
+    return HEALTH_MARKS[health] + TEXT_STYLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +153,11 @@ KEYS: Final = (
     ("w", "why"),
     ("h", "halt: opens the confirmation, Enter sends it"),
     ("r", "roll back"),
-    ("a x", "approve, reject"),
+    ("a x", "approve (or agree), reject"),
+    ("u", "resume, lift"),
+    ("e", "declare an emergency"),
+    ("n", "announce a freeze"),
+    ("m", "only what I can give"),
     ("t", "table or chart"),
     (".", "copy as a command"),
     ("?", "this list"),
@@ -167,7 +170,7 @@ ENTRY_MARKS: Final = {"decision": "◆", "command": "▸", "evidence": "≡", "r
 
 def entry_mark(kind: str) -> str:
     """Return the mark of a kind of entry; of one that is new a plain one."""
-    return ENTRY_MARKS.get(kind, "·") + _TEXT_STYLE
+    return ENTRY_MARKS.get(kind, "·") + TEXT_STYLE
 
 
 def short(digest: str) -> str:
@@ -190,6 +193,15 @@ def rollout_command(name: str, rollout_id: str) -> str:
 def approve_each(asked: Iterable[Awaited]) -> str:
     """Return the command line that agrees to each of *asked*, and stops at one that is refused."""
     return " && ".join(rollout_command("approve", one.rollout) for one in asked)
+
+
+def start_under(emergency: Emergency) -> str:
+    """Return the command line that starts what *emergency* has authorised."""
+    changes = " ".join(
+        shlex.join(["--change", f"{component}={version}"])
+        for component, version in emergency.change.items()
+    )
+    return f"tidegate start {shlex.quote(emergency.service)} {changes} --emergency {emergency.id}"
 
 
 def count_words(count: float) -> str:

@@ -30,19 +30,30 @@ from tidegate.domain.rollout.model import (
 
 def wanted_exposure(rollout: Rollout, placement: Placement) -> Exposure:
     """Return what *rollout* allows *placement* now; the most that may ever be observed there."""
+    if is_rehearsed_on(rollout):
+        return Exposure(internal=True, weight_bps=0)
+    index = allowed_phase_index(rollout)
+    return NO_EXPOSURE if index is None else rollout.plan.exposure_of(placement, index)
+
+
+def is_rehearsed_on(rollout: Rollout) -> bool:
+    """Return whether internal users may meet it everywhere, because the way back is being tried."""
+    return rollout.state is State.WAITING and rollout.rehearsal is Rehearsal.FORWARD
+
+
+def allowed_phase_index(rollout: Rollout) -> int | None:
+    """Return the index of the last phase whose exposure is allowed now, None when nobody's is."""
     match rollout.state:
         case State.APPLYING | State.BAKING | State.HELD:
-            return rollout.plan.exposure_of(placement, rollout.phase_index)
+            return rollout.phase_index
         case State.COMPLETED:
-            return rollout.plan.exposure_of(placement, len(rollout.plan.phases) - 1)
+            return len(rollout.plan.phases) - 1
         case State.WAITING:
-            if rollout.rehearsal is Rehearsal.FORWARD:
-                return Exposure(internal=True, weight_bps=0)
             if rollout.phase_index == 0 or must_prove_again(rollout):
-                return NO_EXPOSURE
-            return rollout.plan.exposure_of(placement, rollout.phase_index - 1)
+                return None
+            return rollout.phase_index - 1
         case _:
-            return NO_EXPOSURE
+            return None
 
 
 def must_prove_again(rollout: Rollout) -> bool:

@@ -17,7 +17,7 @@ from typing import Final
 from tidegate.domain.quantities import RolloutId
 from tidegate.errors import NotFoundError, TidegateError
 from tidegate.ports.clock import Clock
-from tidegate.ports.runner import Turn, Work
+from tidegate.ports.runner import Pulse, Turn, Work
 
 FIRST_RETRY: Final = timedelta(milliseconds=200)
 LONGEST_RETRY: Final = timedelta(seconds=30)
@@ -43,6 +43,8 @@ class InProcessRunner:
         self._watched: set[RolloutId] = set()
         self._failures: dict[RolloutId, int] = {}
         self._changed = asyncio.Event()
+        self._last_turn_at: datetime | None = None
+        self._watched_at: datetime | None = None
 
     def wake(self, rollout_id: RolloutId) -> None:
         """Step *rollout_id* as soon as possible; once more if it is being stepped right now."""
@@ -50,6 +52,19 @@ class InProcessRunner:
             self._again.add(rollout_id)
         else:
             self._schedule(rollout_id, self._clock.now())
+
+    def pulse(self) -> Pulse:
+        """Return how this runner is, for people who look."""
+        now = self._clock.now()
+        # What a newer date replaced stays in the heap until it is met there; it isn't due.
+        due = [at for at, _, rollout_id in self._due if self._latest.get(rollout_id) == at]
+        return Pulse(
+            last_turn_at=self._last_turn_at,
+            late_by=max(timedelta(0), now - min(due, default=now)),
+            watched=len(self._watched),
+            watched_at=self._watched_at,
+            failing=len(self._failures),
+        )
 
     async def run(self, work: Work) -> None:
         """Take up everything unfinished and give turns until cancelled."""
@@ -110,6 +125,7 @@ class InProcessRunner:
             self._schedule(rollout_id, self._clock.now() + self._pause(rollout_id, exc))
         finally:
             self._running.discard(rollout_id)
+            self._last_turn_at = self._clock.now()
             self._changed.set()
         if turn is not None:
             self._failures.pop(rollout_id, None)
@@ -143,6 +159,7 @@ class InProcessRunner:
                 except Exception as exc:  # noqa: BLE001 - a lost tick holds rollouts, it must not end the watch
                     self._log("watch", None, exc)
                 else:
+                    self._watched_at = self._clock.now()
                     for rollout_id in changed:
                         self.wake(rollout_id)
             await self._clock.sleep_until(began + self._watch_every)

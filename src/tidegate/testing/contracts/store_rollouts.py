@@ -242,6 +242,26 @@ class RolloutPromises:
 
         assert unfinished == {*(set(State) - FINAL), State.COMPLETED.value}
 
+    def test_the_fleet_is_what_is_newest_and_what_is_not_over(self, store: Store) -> None:
+        """Of each service there is one at least; what is over and older is left out."""
+        older, newer = START, START + timedelta(hours=1)
+        mail = a_rollout("mail", service="mail", state=State.ROLLED_BACK, at=older)
+        baking = a_rollout("baking", targets=("eu",), state=State.BAKING, at=older)
+        in_quarantine = a_rollout("quarantine", targets=("us",), state=State.COMPLETED, at=older)
+        over = a_rollout("over", targets=("ap",), state=State.ABANDONED, at=older)
+        twin = a_rollout("twin-a", targets=("ap",), state=State.ABANDONED, at=newer)
+        newest = a_rollout("twin-b", targets=("ap",), state=State.ABANDONED, at=newer)
+        add(store, mail, baking, in_quarantine, over, twin, newest)
+
+        with store.begin() as transaction:
+            fleet = transaction.fleet()
+            of_one = transaction.fleet([mail.service, ServiceName("unknown")])
+            of_none = transaction.fleet([])
+
+        assert list(fleet) == [mail, baking, in_quarantine, newest]
+        assert list(of_one) == [mail]
+        assert list(of_none) == []
+
     def test_watched_is_what_bakes_or_is_held(self, store: Store) -> None:
         """A held rollout still watches, for harm doesn't wait for people."""
         rollouts = {

@@ -103,6 +103,8 @@ function hinted(event) {
 
 function fits(scope, hint) {
   if (scope === "*" || (!hint.rollout && !hint.service)) return true;
+  // What is new to a list, or was left out of it, has no element of its own yet.
+  if (scope === "others") return !one(`[data-live="service:${CSS.escape(hint.service)}"]`);
   const [kind, name] = [scope.slice(0, scope.indexOf(":")), scope.slice(scope.indexOf(":") + 1)];
   return kind === "rollout" ? name === hint.rollout : kind === "service" && name === hint.service;
 }
@@ -139,19 +141,58 @@ function want(isWanted) {
 async function refresh() {
   refreshedAt = Date.now();
   const acted = hasActed;
-  const ids = [...wanted];
-  wanted.clear();
-  const byAddress = new Map();
-  for (const id of ids) {
+  const elements = [];
+  for (const id of wanted) {
     const element = document.getElementById(id);
-    if (!element) continue;
-    const address = element.dataset.liveUrl || location.pathname + location.search;
-    byAddress.set(address, [...(byAddress.get(address) || []), id]);
+    if (element && !isDue(element)) continue;
+    wanted.delete(id);
+    if (element) elements.push(element);
   }
-  await Promise.all([...byAddress].map(([address, found]) => refreshFrom(address, found)));
+  const byAddress = new Map();
+  // What lies within something else that is asked for comes with it.
+  for (const element of elements.filter((one) => !elements.includes(one.parentElement.closest("[data-live]")))) {
+    const address = addressOf(element);
+    byAddress.set(address, [...(byAddress.get(address) || []), element]);
+  }
+  for (const list of all("[data-live-rows]")) gatherRows(list, byAddress);
+  await Promise.all([...byAddress].map(([address, found]) => {
+    // Something else may have been chosen to be shown there while this was asked for.
+    const asked = new Map(found.map((one) => [one.id, addressOf(one)]));
+    return refreshFrom(address, [...asked.keys()], (id) => {
+      const element = document.getElementById(id);
+      return addressOf(element) === asked.get(id) && !element?.inert;
+    });
+  }));
   refreshing = null;
   if (acted) hasActed = false;
   if (wanted.size > 0) want(() => false);
+}
+
+function addressOf(element) {
+  if (element?.dataset.liveUrl) return element.dataset.liveUrl;
+  return element?.closest("[data-live-rows]")?.dataset.liveRows || location.pathname + location.search;
+}
+
+// Something dear says that it wants to be asked for less often than the rest (`data-live-pace`, in seconds).
+const askedAt = new Map();
+
+function isDue(element) {
+  const pace = hasActed ? 0 : Number(element.dataset.livePace || 0) * 1000;
+  if (Date.now() - (askedAt.get(element.id) || 0) < pace) return false;
+  askedAt.set(element.id, Date.now());
+  return true;
+}
+
+// Rows of a list are asked for together, by name; many of them are the whole list.
+const MOST_ROWS_ASKED = 40;
+
+function gatherRows(list, byAddress) {
+  const rows = byAddress.get(list.dataset.liveRows);
+  if (!rows) return;
+  byAddress.delete(list.dataset.liveRows);
+  if (rows.length > MOST_ROWS_ASKED) return byAddress.set(addressOf(list), [list]);
+  const names = rows.map((row) => `service=${encodeURIComponent(row.dataset.live.slice("service:".length))}`);
+  byAddress.set(`${list.dataset.liveRows}&${names.join("&")}`, rows);
 }
 
 async function refreshFrom(address, ids, isWanted = () => true) {
@@ -160,9 +201,8 @@ async function refreshFrom(address, ids, isWanted = () => true) {
     if (answer.status === 401) return location.reload();
     if (!answer.ok) return;
     const text = await answer.text();
-    if (!isWanted()) return;
     const fresh = new DOMParser().parseFromString(text, "text/html");
-    for (const id of ids) swapIn(id, fresh.getElementById(id));
+    for (const id of ids) if (isWanted(id)) swapIn(id, fresh.getElementById(id));
     document.dispatchEvent(new CustomEvent("tidegate:refreshed"));
   } catch {
     becameStale();
@@ -204,6 +244,7 @@ function offerRefresh(element, count) {
     offer.dataset.offerFor = element.id;
     offer.addEventListener("click", () => {
       offer.remove();
+      askedAt.delete(element.id);
       want((scope) => scope === element.dataset.live);
     });
     element.before(offer);
@@ -225,7 +266,8 @@ setInterval(() => {
   }
 }, 1_000);
 
-// A form that chooses what parts of its page show: they follow at once, and the address with them.
+// A form that chooses what parts of its page show: they follow at once, and the address with them. Until they
+// do nothing in them can be pressed: it would be about what was chosen before.
 document.addEventListener("change", async (event) => {
   const form = event.target.closest("form[data-shows]");
   if (!form) return;
@@ -233,7 +275,11 @@ document.addEventListener("change", async (event) => {
   history.replaceState(null, "", address);
   const chosen = location.href;
   const isStill = () => location.href === chosen;
-  await refreshFrom(address, form.dataset.shows.split(" "), isStill);
+  const ids = form.dataset.shows.split(" ");
+  const close = (isShut) => ids.forEach((id) => { document.getElementById(id).inert = isShut; });
+  close(true);
+  await refreshFrom(address, ids, isStill);
+  if (isStill()) close(false);
 });
 
 // --- actions -----------------------------------------------------------------------------------------
@@ -335,7 +381,7 @@ document.addEventListener("keydown", (event) => {
 function pressFor(key) {
   const selector = `[data-key="${CSS.escape(key)}"]`;
   const row = document.activeElement?.closest("[data-row]");
-  const free = all(selector).find((element) => !element.closest("[data-row]"));
+  const free = all(selector).find((element) => !element.closest("[data-row], [inert]"));
   const found = (row && one(selector, row)) || free;
   // What belongs to a row is pressed only where that row was chosen: choose one first.
   if (!found) return !row && focusOn(one(`[data-row]:has(${selector})`));
