@@ -90,6 +90,12 @@ async def a_world(folder: Path, count: int, *, bake: timedelta) -> tuple[Outside
         for number in range(count):
             rollout = a_baking_rollout(number, clock, bake=bake)
             transaction.add_rollout(rollout)
+            for target, generation in rollout.generations:
+                # The targets below were told this one: the next to be issued has to be a later one.
+                issued = transaction.issue_generation(
+                    rollout.service, target, above=Generation(generation - 1)
+                )
+                assert issued == generation, f"{issued} was issued for {rollout.id}"
             ids.append(rollout.id)
     for number in range(count):
         rollout = a_baking_rollout(number, clock, bake=bake)

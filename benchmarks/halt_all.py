@@ -251,7 +251,7 @@ def main() -> int:
     """Measure, print, and say whether the budgets are met."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument("--rollouts", type=int, default=1000)
-    parser.add_argument("--watched", type=float, default=30.0, help="Seconds before and after.")
+    parser.add_argument("--watched", type=float, default=40.0, help="Seconds before and after.")
     parser.add_argument("--order-and-die", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("-o", choices=["table", "json"], default="table")
     options = parser.parse_args()

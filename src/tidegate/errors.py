@@ -144,6 +144,14 @@ class RateLimitedError(TidegateError):
     retryable = True
 
 
+class OverloadedError(TidegateError):
+    """The server is asked for more than it can answer. Stopping something is never refused for that."""
+
+    code = "server.overloaded"
+    http_status = 503
+    retryable = True
+
+
 class InvalidIdentityError(TidegateError):
     """What was shown as a proof of who somebody is isn't believed."""
 

@@ -88,6 +88,15 @@ class Settings(BaseSettings):
     requests_at_once: int = Field(default=1_000, ge=1, le=1_000_000)
     """How many requests one token may send at once, before that counts."""
 
+    requests_worked_on: int = Field(default=6, ge=1, le=1_000)
+    """How many requests the server works on at once. Halts, alarms and `/healthz` are never counted."""
+
+    requests_waiting: int = Field(default=64, ge=1, le=100_000)
+    """How many more may wait for that; what comes beyond is answered 503 with `Retry-After`."""
+
+    requests_lasting: int = Field(default=200, ge=1, le=100_000)
+    """How many requests may wait for events at the same time, as `tidegate watch` does."""
+
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     """What is logged to standard error: debug, info, warning or error."""
 

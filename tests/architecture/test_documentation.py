@@ -22,6 +22,7 @@ ADRS = sorted((DOCS / "adr").glob("*.md"))
 ADR_PARTS = ["Context", "Decision", "Checked by", "Consequences", "Alternatives"]
 
 FENCED = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
+PICTURE = re.compile(r"(?:src|srcset)=\"([^\"]+)\"|!\[[^\]]*\]\(([^)\s]+)\)")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 CONSOLE = re.compile(r"^ *```console\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 YAML = re.compile(r"^```yaml\n(version: 1\n.*?)^```", re.MULTILINE | re.DOTALL)
@@ -54,6 +55,20 @@ def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
             dead.append(link)
 
     assert dead == []
+
+
+def test_every_picture_is_there_and_is_shown() -> None:
+    """A page without its picture says half, and one that no page shows is only carried along."""
+    shown = {
+        (page.parent / (tag or link)).resolve()
+        for page in PAGES
+        for tag, link in PICTURE.findall(page.read_text(encoding="utf-8"))
+        if not re.match(r"[a-z]+:", tag or link)
+    }
+    there = {path for ending in ("png", "svg") for path in DOCS.rglob(f"*.{ending}")}
+
+    assert shown - there == set()
+    assert there - shown == set()
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=named)

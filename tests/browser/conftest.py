@@ -20,7 +20,7 @@ from served_scene import ServedScene, served
 from tidegate.testing.scenes import Scene
 
 HERE = Path(__file__).parent
-Scenes = Callable[[Scene], Awaitable[ServedScene]]
+Scenes = Callable[..., Awaitable[ServedScene]]
 Visit = Callable[..., Awaitable[Visitor]]
 
 
@@ -44,14 +44,18 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def scenes() -> AsyncIterator[Scenes]:
-    """Return the servers over scenes that are only looked at, each made when it is first asked for."""
-    made: dict[Scene, ServedScene] = {}
+    """
+    Return the servers over scenes that are only looked at, each made when it is first asked for.
+
+    Logging in is written into the ledger: tests with people in them name a scene of their own by *of*.
+    """
+    made: dict[tuple[Scene, str], ServedScene] = {}
     async with AsyncExitStack() as stack:
 
-        async def find(scene: Scene) -> ServedScene:
-            if scene not in made:
-                made[scene] = await stack.enter_async_context(served(scene))
-            return made[scene]
+        async def find(scene: Scene, *, of: str = "everyone") -> ServedScene:
+            if (scene, of) not in made:
+                made[scene, of] = await stack.enter_async_context(served(scene))
+            return made[scene, of]
 
         yield find
 

@@ -92,7 +92,7 @@ async def test_a_forbidden_script_and_a_foreign_request_are_heard(scenes, visit)
 )
 async def test_a_visitor_is_who_the_test_says(options, words: str, scenes, visit) -> None:
     """Whoever only looks, has logged in or may act under a name is known so by the page."""
-    visitor = await visit(await scenes(Scene.EMPTY), **options)
+    visitor = await visit(await scenes(Scene.EMPTY, of="people"), **options)
 
     await visitor.open("/")
 

@@ -167,7 +167,8 @@ async def visitor(
             await made.page.goto(served.link_for(acting_as))
             await made.page.get_by_text(f"Acts as {acting_as}").wait_for(state="attached")
         else:
-            await context.request.get(served.link)
+            # Not on to the page that it leads to: that would be rendered for nobody.
+            await context.request.get(served.link, max_redirects=0)
         made.page.on("console", made._heard)
         made.page.on("pageerror", lambda error: made.complaints.append(str(error)))
         made.page.on("request", lambda request: made.asked.append(request.url))

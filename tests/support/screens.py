@@ -2,15 +2,22 @@
 Every screen there is, in one table: what holds for all of them is tested for each line of it.
 
 Whoever adds a screen adds a line. `{checkout}` in a path is the id of that service's newest rollout in
-the scene, `{orders_api}` that of orders-api, `{search_next}` that of the one which waits for its turn; a
-path with such a piece isn't there on a server's first day.
+the scene, `{search_next}` that of the one which waits for its turn, `{service_checkout}` a service's name
+and `{entry}` the number of an entry of the ledger; a path with such a piece isn't there on a server's first
+day.
 """
 
 import os
 from dataclasses import dataclass
 from typing import Final
 
-from tidegate.testing.scenes import Scene, Staged
+from tidegate.testing.scenes import SERVICES, Scene, Staged
+
+_OTHERS: Final = {
+    **{f"service_{name.replace('-', '_')}": name for name in SERVICES},
+    "entry": "40",
+}
+"""The pieces of paths that aren't ids of rollouts."""
 
 IS_FULL: Final = os.environ.get("TIDEGATE_TEST_PROFILE") == "full"
 
@@ -27,6 +34,8 @@ class Screen:
             `TIDEGATE_TEST_PROFILE=full`.
         status: What it answers when all is well.
         reads_store: Whether it shows what the store holds, so that it can't without one.
+        needs_history: Whether it is about something that isn't there on a server's first day.
+        needs_history: Whether it shows one thing that isn't there on a server's first day.
     """
 
     name: str
@@ -34,16 +43,16 @@ class Screen:
     scenes: tuple[Scene, ...] = (Scene.NORMAL,)
     status: int = 200
     reads_store: bool = True
+    needs_history: bool = False
 
     def path_in(self, staged: Staged) -> str:
         """Return its address in a scene."""
-        return self.path.format(
-            **{name.replace("-", "_"): one for name, one in staged.rollouts.items()}
-        )
+        ids = {name.replace("-", "_"): one for name, one in staged.rollouts.items()}
+        return self.path.format(**ids, **_OTHERS)
 
     def is_in(self, scene: Scene) -> bool:
         """Return whether it exists in *scene*."""
-        return scene is not Scene.EMPTY or "{" not in self.path
+        return scene is not Scene.EMPTY or not (self.needs_history or "{" in self.path)
 
     def status_in(self, scene: Scene) -> int:
         """Return what it answers in *scene*."""
@@ -57,27 +66,76 @@ SCREENS: Final = (
         path="/rollouts/{checkout}",
         scenes=(Scene.NORMAL, Scene.HALTED, Scene.HOSTILE),
     ),
+    Screen(name="rollout-second-phase", path="/rollouts/{orders_api}"),
     Screen(name="rollout-held", path="/rollouts/{orders_api}", scenes=(Scene.HELD,)),
     Screen(name="rollout-waiting", path="/rollouts/{search}"),
     Screen(name="rollout-queued", path="/rollouts/{search_next}"),
     Screen(name="rollout-rolled-back", path="/rollouts/{pricing}"),
+    Screen(name="services", path="/services", scenes=(Scene.EMPTY, Scene.NORMAL, Scene.HALTED)),
+    Screen(
+        name="service",
+        path="/services/{service_checkout}",
+        scenes=(Scene.NORMAL, Scene.HALTED, Scene.HOSTILE),
+    ),
+    Screen(name="service-rolled-back", path="/services/{service_pricing}"),
+    Screen(
+        name="health",
+        path="/services/{service_checkout}/health?node=checkout",
+        scenes=(Scene.NORMAL, Scene.HOSTILE),
+    ),
+    Screen(name="changes", path="/changes", scenes=(Scene.EMPTY, Scene.NORMAL, Scene.HOSTILE)),
+    Screen(
+        name="change", path="/changes/{service_checkout}/code", scenes=(Scene.NORMAL, Scene.HALTED)
+    ),
+    Screen(
+        name="ledger",
+        path="/ledger",
+        scenes=(Scene.EMPTY, Scene.NORMAL, Scene.HOSTILE, Scene.ERROR),
+    ),
+    Screen(name="ledger-found", path="/ledger?service=checkout"),
+    Screen(name="ledger-entry", path="/ledger/{entry}"),
+    Screen(name="ledger-heads", path="/ledger/heads"),
+    Screen(name="ledger-verify", path="/ledger/verify"),
     Screen(name="rollout-completed", path="/rollouts/{gateway}"),
     Screen(name="numbers", path="/rollouts/{payments}/numbers"),
-    # Of no rollout, so nothing of the id is left; but on a first day nothing was decided.
-    Screen(
-        name="decision", path="/decisions/40{checkout:.0}", scenes=(Scene.NORMAL, Scene.HOSTILE)
-    ),
+    Screen(name="decision", path="/decisions/{entry}", scenes=(Scene.NORMAL, Scene.HOSTILE)),
     Screen(name="emergency", path="/emergency", scenes=tuple(Scene)),
     Screen(
         name="emergency-service",
         path="/emergency?scope=service&service=payments",
         scenes=(Scene.HALTED,),
     ),
+    Screen(name="stops", path="/stops", scenes=(Scene.EMPTY, Scene.HALTED, Scene.HOSTILE)),
+    Screen(name="freezes", path="/freezes?all=yes", scenes=(Scene.EMPTY, Scene.HALTED)),
     Screen(
         name="approvals",
         path="/approvals?all=yes",
         scenes=(Scene.EMPTY, Scene.NORMAL, Scene.HOSTILE, Scene.ERROR),
     ),
+    Screen(name="postmortems", path="/postmortems", scenes=(Scene.EMPTY, Scene.NORMAL)),
+    Screen(name="postmortem", path="/postmortems/{pricing}"),
+    Screen(
+        name="service-version",
+        path="/services/pricing?version=5.5.0",
+        needs_history=True,
+    ),
+    Screen(
+        name="health-supposed", path="/services/checkout/health?red=checkout", needs_history=True
+    ),
+    Screen(name="ledger-replay", path="/ledger/14?replay=yes", needs_history=True),
+    Screen(name="admin", path="/admin", scenes=(Scene.EMPTY, Scene.NORMAL)),
+    Screen(name="admin-targets", path="/admin/targets"),
+    Screen(name="admin-signals", path="/admin/signals"),
+    Screen(name="admin-gates", path="/admin/gates"),
+    Screen(name="admin-access", path="/admin/access"),
+    Screen(name="admin-tokens", path="/admin/tokens"),
+    Screen(
+        name="simulate",
+        path="/simulate?service=checkout&scenario=bad-config&runs=1{checkout:.0}",
+        scenes=(Scene.NORMAL, Scene.ERROR),
+    ),
+    Screen(name="simulate-first", path="/simulate", scenes=(Scene.EMPTY, Scene.NORMAL)),
+    Screen(name="simulate-edit", path="/simulate/edit"),
     Screen(name="refused", path="/rollouts/nothing", status=404),
 )
 

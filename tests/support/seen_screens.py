@@ -25,6 +25,9 @@ class Seen:
         language, title, first_headings, mains: Of the document.
         skips: Whether the first stop of a keyboard leads past the navigation.
         text: What the main part says.
+        headings: All of them, in order.
+        links: Where the links of the main part lead.
+        forms: Where what changes something is sent to.
     """
 
     status: int
@@ -39,6 +42,9 @@ class Seen:
     mains: int
     skips: bool
     text: str
+    headings: tuple[str, ...]
+    links: frozenset[str]
+    forms: frozenset[str]
 
 
 async def look_over(
@@ -71,4 +77,28 @@ async def look_over(
         mains=await page.locator("main").count(),
         skips=skips,
         text=text,
+        headings=await headings(visitor),
+        links=await links(visitor),
+        forms=await forms(visitor),
     )
+
+
+async def headings(visitor: Visitor) -> tuple[str, ...]:
+    """Return the headings of the page, in order."""
+    return tuple(await visitor.page.locator("h1, h2, h3").all_text_contents())
+
+
+async def links(visitor: Visitor) -> frozenset[str]:
+    """Return where the links of the main part lead."""
+    found: list[str] = await visitor.page.locator("main a[href]").evaluate_all(
+        "links => links.map(link => link.getAttribute('href'))"
+    )
+    return frozenset(found)
+
+
+async def forms(visitor: Visitor) -> frozenset[str]:
+    """Return where the forms of a page that change something are sent to."""
+    found: list[str] = await visitor.page.locator("form[method=post]").evaluate_all(
+        "forms => forms.map(form => new URL(form.action).pathname)"
+    )
+    return frozenset(found)

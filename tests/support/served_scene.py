@@ -15,6 +15,7 @@ from typing import Final
 import uvicorn
 
 from tidegate.api.app import create_app
+from tidegate.api.live.watcher import Live
 from tidegate.api.tokens import login_seal, page_link
 from tidegate.domain.access.model import DEFAULT_ORGANISATION, GrantEffect
 from tidegate.domain.access.roles import Role
@@ -42,6 +43,8 @@ class ServedScene:
         self.port = free_port()
         self._server: uvicorn.Server | None = None
         self._serving: asyncio.Task[None] | None = None
+        self._live: Live | None = None
+        self._sessions: dict[tuple[Role, ...], str] = {}
 
     @property
     def url(self) -> str:
@@ -57,13 +60,13 @@ class ServedScene:
         """Listen and serve."""
         listener = socket.create_server(("127.0.0.1", self.port))
         app = create_app(self.staged.world.outside, token=TOKEN, version=VERSION)
+        self._live = app.state.live
         config = uvicorn.Config(
             app,
             interface="asgi3",
             log_config=None,
             lifespan="off",
             ws="none",
-            # A stream of events never ends by itself.
             timeout_graceful_shutdown=1,
         )
         self._server = uvicorn.Server(config)
@@ -73,6 +76,9 @@ class ServedScene:
         """End it; nobody answers at its address any more."""
         if self._server is None or self._serving is None:
             return
+        if self._live is not None:
+            # Their streams never end by themselves, and the server waits for them.
+            self._live.close()
         self._server.should_exit = True
         async with asyncio.timeout(ENDS_WITHIN_SECONDS):
             await self._serving
@@ -83,12 +89,14 @@ class ServedScene:
         return page_link(self.url, TOKEN, name)
 
     async def session(self, *roles: Role) -> str:
-        """Return the secret of a session of somebody with *roles* who proved just now who they are."""
-        name = "-".join((*roles, "a"))
-        for role in roles:
-            for scope in SCOPES:
-                await perform(self.staged.world.outside, LEAD, _grant(name, role, scope))
-        return await self._log_in(name)
+        """Return the secret of a session of somebody with *roles*; they log in when it is first asked for."""
+        if roles not in self._sessions:
+            name = "-".join((*roles, "a"))
+            for role in roles:
+                for scope in SCOPES:
+                    await perform(self.staged.world.outside, LEAD, _grant(name, role, scope))
+            self._sessions[roles] = await self._log_in(name)
+        return self._sessions[roles]
 
     async def _log_in(self, name: str) -> str:
         outside = self.staged.world.outside

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 import uvicorn
 
+from tidegate.api.admission import REFUSAL
 from tidegate.api.app import create_app
 from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import ReasonCode, Rollout
@@ -44,6 +45,8 @@ class Server:
         self.world = MemoryWorld()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._app = create_app(self.world.outside, token=TOKEN, version="0.1.0")
+        self.refuses_reads = False
+        """Whether it is asked for too much: reads are refused as `admission` does."""
         self._polled = threading.Event()
         config = uvicorn.Config(
             self._noticing, interface="asgi3", log_config=None, lifespan="off", ws="none"
@@ -115,6 +118,9 @@ class Server:
 
     async def _noticing(self, scope: Any, receive: Any, send: Any) -> None:
         """The application, and a note when a long poll has come."""
+        if self.refuses_reads and scope["type"] == "http" and scope["method"] == "GET":
+            await REFUSAL(scope, receive, send)
+            return
         query = scope.get("query_string", b"").decode()
         if scope.get("path", "").endswith("/events") and "wait_seconds=0.000" not in query:
             self._polled.set()

@@ -38,7 +38,13 @@ TEXT_ON = {
 }
 """What is written in a colour, and on which grounds: 4.5:1 (WCAG 2.2, 1.4.3)."""
 
-SHAPE_ON = {"edge": PAGE, "danger": ("paper", "raised")}
+SHAPE_ON = {
+    "edge": PAGE,
+    "danger": ("paper", "raised"),
+    "series-candidate": PAGE,
+    "series-baseline": PAGE,
+    "series-bound": PAGE,
+}
 """What a shape is drawn in that means something: 3:1 (WCAG 2.2, 1.4.11)."""
 
 DIVIDERS = frozenset({"line"})

@@ -31,6 +31,9 @@ PROMISED = {
     "oidc_algorithms": "RS256,ES256,EdDSA",
     "requests_per_second": 100.0,
     "requests_at_once": 1000,
+    "requests_worked_on": 6,
+    "requests_waiting": 64,
+    "requests_lasting": 200,
     "log_level": "info",
 }
 
@@ -72,6 +75,9 @@ def test_each_setting_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch)
         "OIDC_ALGORITHMS": "ES256",
         "REQUESTS_PER_SECOND": "20",
         "REQUESTS_AT_ONCE": "50",
+        "REQUESTS_WORKED_ON": "12",
+        "REQUESTS_WAITING": "30",
+        "REQUESTS_LASTING": "20",
         "LOG_LEVEL": "debug",
     }
     for name, value in given.items():
@@ -102,6 +108,9 @@ def test_each_setting_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch)
         "oidc_algorithms": "ES256",
         "requests_per_second": 20.0,
         "requests_at_once": 50,
+        "requests_worked_on": 12,
+        "requests_waiting": 30,
+        "requests_lasting": 20,
         "log_level": "debug",
     }
     assert settings.watch_every == timedelta(seconds=0.5)

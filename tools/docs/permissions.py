@@ -81,7 +81,9 @@ def _commands() -> dict[Permission, list[str]]:
     for module in pkgutil.walk_packages(usecases.__path__, f"{usecases.__name__}."):
         importlib.import_module(module.name)
     found: dict[Permission, list[str]] = defaultdict(list)
-    for _, command in sorted(COMMANDS.items(), key=lambda item: item[1].__name__):
+    # Those of the lab are of a server of its own, and known only where the lab was loaded.
+    shipped = [one for name, one in COMMANDS.items() if not name.startswith("tidegate.lab.")]
+    for command in sorted(shipped, key=lambda one: one.__name__):
         if command.__module__.startswith("tidegate."):
             about = re.split(r"\n\s*\n", (command.__doc__ or "").strip())[0]
             found[command.permission].append(f"`{command.__name__}`: {' '.join(about.split())}")

@@ -10,6 +10,9 @@ Two kinds of token are known. The server's own opens everything, and names are c
 (`Tidegate-Actor`): they are a record of what was said, and prove nothing. Where names have to be verified
 it opens little, and acts as `root` whatever name is claimed. A token that was issued, or a session's,
 says itself whose it is, and no other name can be claimed with it.
+
+What routes depend on is `async` also where it waits for nothing: the framework runs plain functions in
+worker threads, and a halt would stand in line for one behind every list that is being read.
 """
 
 import re
@@ -36,6 +39,7 @@ from tidegate.errors import (
     ForbiddenError,
     InvalidRequestError,
     NotAllowedError,
+    OverloadedError,
     RateLimitedError,
     StepUpRequiredError,
     StoreError,
@@ -49,6 +53,8 @@ UNNAMED: Final = "api"
 """The actor of a request that names none."""
 
 PERMISSION: Final = "x-permission"
+LASTS: Final = "x-lasts"
+"""Marks a route whose requests wait for something to happen, or stream it (see `admission`)."""
 SECURITY_SCHEME: Final = "token"
 
 _BREAK_GLASS_CALLER: Final = Caller(
@@ -60,12 +66,16 @@ _ACTOR = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
 
 
 def operation(
-    permission: Permission, *errors: type[TidegateError], refusals: Collection[int] = ()
+    permission: Permission,
+    *errors: type[TidegateError],
+    refusals: Collection[int] = (),
+    lasts: bool = False,
 ) -> dict[str, Any]:
     """
     Return the arguments that make a route need *permission* and declare its *errors*.
 
-    *refusals* are statuses of HTTP's own that it answers with: 413, 415.
+    *refusals* are statuses of HTTP's own that it answers with: 413, 415. *lasts* says that its requests
+    wait for something to happen.
     """
     extra: dict[str, Any] = {PERMISSION: permission.value}
     if permission not in OPEN_TO_ALL:
@@ -73,7 +83,9 @@ def operation(
         # Whose a token is stands in the store.
         errors = (*errors, StoreError)
     if permission not in NEVER_LIMITED:
-        errors = (*errors, RateLimitedError)
+        errors = (*errors, RateLimitedError, OverloadedError)
+    if lasts:
+        extra[LASTS] = True
     if TAKES_FRESH_PROOF[permission]:
         errors = (*errors, StepUpRequiredError)
     return {"openapi_extra": extra, "responses": problem_responses(*errors, refusals=refusals)}
@@ -120,21 +132,21 @@ def actor_of(request: Request) -> str:
     return actor
 
 
-def caller_of(request: Request) -> Caller:
+async def caller_of(request: Request) -> Caller:
     """
     Return who sends *request*.
 
     Raises:
         InvalidRequestError: as `actor_of`.
     """
-    return known_of(request).caller
+    return (await known_of(request)).caller
 
 
 Calls = Annotated[Caller, Depends(caller_of)]
 """Who sends the request."""
 
 
-def known_of(request: Request) -> Known:
+async def known_of(request: Request) -> Known:
     """
     Return who sends *request*, and by what they are known.
 

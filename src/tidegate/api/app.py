@@ -5,11 +5,12 @@ There is no state here but what it is given, so a test and the server run the sa
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
 from starlette.routing import Route
 
+from tidegate.api.admission import Admission, Places
 from tidegate.api.guard import LOOPBACK_NAMES, Guard
 from tidegate.api.limits import RateLimit
 from tidegate.api.live.endpoint import PATH, LiveEndpoint
@@ -36,6 +37,7 @@ from tidegate.api.routes.login import router as login
 from tidegate.api.routes.otlp import router as otlp
 from tidegate.api.routes.plans import router as plans
 from tidegate.api.routes.policy import router as policy
+from tidegate.api.routes.postmortem import router as postmortem
 from tidegate.api.routes.recordings import router as recordings
 from tidegate.api.routes.rollouts import router as rollouts
 from tidegate.api.routes.service_health import router as service_health
@@ -45,6 +47,36 @@ from tidegate.api.routes.tokens import router as tokens
 from tidegate.api.schema import openapi, openapi_text
 from tidegate.api.state import ServerState
 from tidegate.usecases.outside import Outside
+
+ROUTERS: Final = (
+    plans,
+    rollouts,
+    recordings,
+    postmortem,
+    commands,
+    approvals,
+    policy,
+    alarms,
+    hooks,
+    stops,
+    freezes,
+    tokens,
+    access,
+    gates,
+    emergencies,
+    login,
+    debts,
+    events,
+    services,
+    service_health,
+    decisions,
+    ledger,
+    otlp,
+    health,
+    login_pages,
+    *PAGES,
+)
+"""Everything that is routed, in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +95,7 @@ def create_app(
     hosts: frozenset[str] = LOOPBACK_NAMES,
     public_url: str | None = None,
     limit: RateLimit | None = None,
+    places: Places | None = None,
     more: MorePages | None = None,
     most_live: int = MOST_STREAMS,
 ) -> FastAPI:
@@ -76,6 +109,7 @@ def create_app(
         hosts: The names that this server goes by. A request under another name is refused.
         public_url: How browsers reach it, where that isn't the address that they ask for.
         limit: How fast one token may ask. None limits nobody.
+        places: How much is answered at once. None bounds nothing.
         more: Screens besides the usual ones, as the lab has.
         most_live: How many pages may be live at once. Whoever ends the server closes `app.state.live`
             first, or their streams keep it.
@@ -98,6 +132,10 @@ def create_app(
     )
     app.state.live = Live(outside, most_streams=most_live)
     app.add_middleware(Guard, hosts=hosts)
+    if places is not None:
+        # The last one added is the first one asked: what is refused hasn't even been read.
+        routers = ROUTERS if more is None else (*ROUTERS, more.router)
+        app.add_middleware(Admission, places=places, routers=routers, bounded=(PATH,))
     return app
 
 
@@ -116,33 +154,7 @@ def _routed() -> FastAPI:
         openapi_url=None,
         redirect_slashes=False,
     )
-    for router in (
-        plans,
-        rollouts,
-        recordings,
-        commands,
-        approvals,
-        policy,
-        alarms,
-        hooks,
-        stops,
-        freezes,
-        tokens,
-        access,
-        gates,
-        emergencies,
-        login,
-        debts,
-        events,
-        services,
-        service_health,
-        decisions,
-        ledger,
-        otlp,
-        health,
-        login_pages,
-        *PAGES,
-    ):
+    for router in ROUTERS:
         app.include_router(router)
     app.router.routes.append(Route(PATH, LiveEndpoint(), include_in_schema=False))
     handle_errors(app)

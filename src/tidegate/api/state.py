@@ -8,7 +8,9 @@ from weakref import WeakValueDictionary
 from fastapi import Depends, Request
 
 from tidegate.api.limits import RateLimit
+from tidegate.api.pages.kept_texts import KeptTexts
 from tidegate.api.pages.page_words import Place
+from tidegate.api.pages.simulating import Simulations
 from tidegate.usecases.outside import Outside
 
 
@@ -20,7 +22,9 @@ class ServerState:
     for as fast as it can. `places` are screens that this server has besides the usual ones.
 
     `in_flight` holds a lock per idempotency key that is being answered: the second of two equal
-    requests waits for the answer of the first.
+    requests waits for the answer of the first. `looks` holds looks that several requests share, by what
+    is looked at. `simulations` are those that pages asked for, `texts` the plans that somebody edits; both
+    are forgotten when the server stops.
     """
 
     outside: Outside
@@ -29,7 +33,10 @@ class ServerState:
     public_url: str | None = None
     limit: RateLimit | None = None
     places: tuple[Place, ...] = ()
+    looks: dict[str, asyncio.Future[None]] = field(default_factory=dict)
     in_flight: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+    simulations: Simulations = field(default_factory=Simulations)
+    texts: KeptTexts = field(default_factory=KeptTexts)
 
 
 def server_of(request: Request) -> ServerState:
@@ -39,7 +46,7 @@ def server_of(request: Request) -> ServerState:
     return state
 
 
-def outside_of(request: Request) -> Outside:
+async def outside_of(request: Request) -> Outside:
     """Return the world of the application of *request*."""
     return server_of(request).outside
 

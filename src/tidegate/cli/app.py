@@ -36,6 +36,7 @@ from tidegate.cli.halt import halt
 from tidegate.cli.init import init
 from tidegate.cli.output import Format, printer
 from tidegate.cli.plan import plan
+from tidegate.cli.postmortem import postmortem
 from tidegate.cli.reject import reject
 from tidegate.cli.report import report
 from tidegate.cli.resume import resume
@@ -65,6 +66,7 @@ _VERBS: Final[Sequence[Callable[..., Any]]] = (
     approve,
     reject,
     report,
+    postmortem,
 )
 LAB: Final = "lab"
 

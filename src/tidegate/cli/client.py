@@ -28,6 +28,8 @@ CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 60.0
 TRIES: Final = 3
 LONGEST_PAUSE_SECONDS: Final = 5
+ASKED_BACK: Final = (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE)
+"""With `Retry-After`: too much from this one, or too much from everybody. Nothing was done."""
 ENGINE_NAME: Final = "tidegate"
 """The name that the engine acts under: a person with the same name gets another."""
 
@@ -119,7 +121,7 @@ class Client:
         for _ in range(TRIES - 1):
             response = self._sent(method, path, **options)
             wait = response.headers.get("retry-after", "")
-            if response.status_code != httpx.codes.TOO_MANY_REQUESTS or not wait.isdecimal():
+            if response.status_code not in ASKED_BACK or not wait.isdecimal():
                 return response
             time.sleep(min(int(wait), LONGEST_PAUSE_SECONDS))
         return self._sent(method, path, **options)

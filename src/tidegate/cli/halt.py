@@ -11,11 +11,12 @@ import typer
 from tidegate.api.shapes.rollout import Rollout
 from tidegate.api.shapes.stops import StopOrderGiven
 from tidegate.cli.asking import command_body, get_rollout, rollout_path
+from tidegate.cli.client import Client
 from tidegate.cli.commanding import Reason, RolloutName, after_lines
 from tidegate.cli.found import need_rollout
 from tidegate.cli.session import Session
 from tidegate.cli.text.stops import given_lines
-from tidegate.errors import InvalidRequestError
+from tidegate.errors import InvalidRequestError, OverloadedError
 
 
 def halt(
@@ -65,12 +66,21 @@ def halt(
     with session.connect() as client:
         path = rollout_path(need_rollout(rollout), "halt")
         stopped = client.post(path, Rollout, command_body(reason=reason, at=at))
-        found = get_rollout(client, stopped.id)
+        found = _as_served_now(client, stopped)
         session.printer.show(
             found,
             text=lambda: [*after_lines(session, found), _what_now(found)],
             names=[found.id],
         )
+
+
+def _as_served_now(client: Client, stopped: Rollout) -> Rollout:
+    """Return it as its targets serve it now; where that can't be had, as it was recorded."""
+    try:
+        return get_rollout(client, stopped.id)
+    except OverloadedError:
+        # It is halted. That nobody has the time to look must not make it seem as if it wasn't.
+        return stopped
 
 
 def _order(*, everything: bool, ring: str | None, service: str | None) -> dict[str, Any] | None:

@@ -4,35 +4,17 @@ import re
 from collections.abc import Sequence
 from datetime import timedelta
 
+from tidegate.documents.assignments import facts_of, versions_of
 from tidegate.documents.notation import NotationError, parse_duration
 from tidegate.errors import InvalidRequestError
 
 _AT = re.compile(r"([1-9][0-9]*)@([1-9][0-9]*)")
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)(?:/s)?")
 
 
 def parse_changes(written: Sequence[str]) -> dict[str, str]:
-    """
-    Return versions by component of `COMPONENT=VERSION[@sha256:…]`, each component once.
-
-    Raises:
-        InvalidRequestError: one isn't written so, or a component is there twice.
-    """
-    versions: dict[str, str] = {}
-    for text in written:
-        component, equals, version = text.partition("=")
-        if not (equals and component.strip() and version.strip()):
-            raise InvalidRequestError(
-                f"--change must be COMPONENT=VERSION, got {text!r}",
-                hint="the component of a `workload:` is called code: --change code=1.2.3",
-            )
-        if component.strip() in versions:
-            raise InvalidRequestError(
-                f"--change names {component.strip()} twice", hint="give each component one version"
-            )
-        versions[component.strip()] = version.strip()
-    return versions
+    """Return versions by component; see `versions_of`."""
+    return versions_of(written, called="--change")
 
 
 def parse_at(written: str | None) -> dict[str, int] | None:
@@ -79,30 +61,5 @@ def parse_length(written: str | None, *, option: str) -> timedelta | None:
 
 
 def parse_facts(written: Sequence[str]) -> dict[str, str | bool | float]:
-    """
-    Return values by name of `NAME=VALUE`, each once: numbers and truth values as such, else text.
-
-    Raises:
-        InvalidRequestError: one isn't written so, or a name is there twice.
-    """
-    facts: dict[str, str | bool | float] = {}
-    for text in written:
-        name, equals, value = (part.strip() for part in text.partition("="))
-        if not (equals and name and value):
-            raise InvalidRequestError(
-                f"--fact must be NAME=VALUE, got {text!r}", hint="as in --fact cve.score=9.8"
-            )
-        if name in facts:
-            raise InvalidRequestError(f"--fact names {name} twice", hint="give each fact one value")
-        facts[name] = _fact(value)
-    return facts
-
-
-def _fact(written: str) -> str | bool | float:
-    if written in ("true", "false"):
-        return written == "true"
-    if _NUMBER.fullmatch(written):
-        return float(written)
-    # Quotes make text of what would be read as something else.
-    quoted = len(written) >= 2 and written[0] == written[-1] == '"'
-    return written[1:-1] if quoted else written
+    """Return values by name; see `facts_of`."""
+    return facts_of(written, called="--fact")

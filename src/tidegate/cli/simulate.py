@@ -1,6 +1,5 @@
 """`tidegate simulate`: what a plan would have done about faults, incidents and past rollouts."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -15,15 +14,12 @@ from tidegate.cli.text.simulation import simulation_view
 from tidegate.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from tidegate.cli.simulating import NamedPlan
+    from tidegate.usecases.simulation.comparing import Comparison, NamedPlan, Row
     from tidegate.usecases.simulation.results import Result
     from tidegate.usecases.simulation.scenario import Scenario
 
 RUNS: Final = 10
 """Runs of each fault: enough to tell the usual from the lucky."""
-
-AA_FACTOR: Final = 10
-"""A change without a fault is run so many times as often: what is counted there is rare."""
 
 MOST_RUNS: Final = 10_000
 
@@ -57,6 +53,14 @@ def simulate(
             " Default: incidents,faults,aa.",
         ),
     ] = None,
+    scenario: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--scenario",
+            metavar="NAME",
+            help="One incident or fault by its name, such as slow-query or errors-2pp; may be repeated.",
+        ),
+    ] = None,
     incident: Annotated[
         list[Path] | None,
         typer.Option(
@@ -86,6 +90,7 @@ def simulate(
     """Let a plan go through faults, incidents and past rollouts: caught where, whom it hit, how long."""
     # Reading documents and the statistics take long to load; most commands do without.
     from tidegate.cli import simulating
+    from tidegate.usecases.simulation.comparing import Comparison
     from tidegate.usecases.simulation.usage import ASSUMED_REQUESTS_PER_SECOND
 
     given = words or []
@@ -100,33 +105,27 @@ def simulate(
         session,
         plans[0].spec.name,
         against=against,
+        names=scenario or [],
         incidents=incident or [],
         rollouts=rollouts or [],
     )
     rate = parse_rate(traffic) or ASSUMED_REQUESTS_PER_SECOND
-    results = _run(session.printer, plans, chosen, runs=runs, seed=seed, rate=rate)
-    _show(session.printer, plans, results, seed=seed, rate=rate)
+    asked = Comparison(
+        plans=tuple(plans),
+        scenarios=tuple(chosen),
+        runs=runs,
+        seed=seed,
+        requests_per_second=rate,
+    )
+    _show(session.printer, asked, _run(session.printer, asked))
     return exit_codes.DONE
 
 
-def _run(
-    printer: Printer,
-    plans: "Sequence[NamedPlan]",
-    scenarios: "Sequence[Scenario]",
-    *,
-    runs: int,
-    seed: int,
-    rate: float,
-) -> "list[list[Result]]":
+def _run(printer: Printer, asked: "Comparison") -> "list[Row]":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    from tidegate.usecases.simulation.results import result_of
-    from tidegate.usecases.simulation.runs import simulate as simulate_runs
-    from tidegate.usecases.simulation.scenario import Kind
-    from tidegate.usecases.simulation.usage import assumed_traffic, usage_of
+    from tidegate.usecases.simulation.comparing import compare
 
-    usages = [usage_of(assumed_traffic(plan.spec.targets, rate)) for plan in plans]
-    counts = [runs * AA_FACTOR if one.kind is Kind.AA else runs for one in scenarios]
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -135,46 +134,30 @@ def _run(
         transient=True,
         disable=not printer.err.is_terminal,
     )
-    results: list[list[Result]] = []
     with bar:
-        task = bar.add_task("", total=sum(counts) * len(plans))
-        for scenario, count in zip(scenarios, counts, strict=True):
-            row = []
-            for plan, usage in zip(plans, usages, strict=True):
-                bar.update(task, description=f"{scenario.title}, plan {plan.name}")
-                ended = simulate_runs(
-                    plan.spec.plan,
-                    scenario,
-                    usage,
-                    runs=count,
-                    seed=seed,
-                    tell=lambda number: bar.advance(task, number),
-                )
-                row.append(result_of(plan.name, plan.spec.plan, scenario, ended))
-            results.append(row)
-    return results
+        task = bar.add_task("", total=asked.run_count)
+
+        def begin(scenario: "Scenario", plan: "NamedPlan") -> None:
+            bar.update(task, description=f"{scenario.title}, plan {plan.name}")
+
+        return list(compare(asked, begin=begin, tell=lambda number: bar.advance(task, number)))
 
 
-def _show(
-    printer: Printer,
-    plans: "Sequence[NamedPlan]",
-    results: "list[list[Result]]",
-    *,
-    seed: int,
-    rate: float,
-) -> None:
+def _show(printer: Printer, asked: "Comparison", results: "list[Row]") -> None:
     from tidegate.usecases.simulation.results import digest_of_results
     from tidegate.usecases.simulation.scenario import Kind
+    from tidegate.usecases.simulation.usage import assumptions
 
     flat = [result for row in results for result in row]
-    digest = digest_of_results(flat, seed=seed)
-    replays = any(result.kind is Kind.ROLLOUT for result in flat)
-    assumed = _assumptions(rate, replays=replays)
+    digest = digest_of_results(flat, seed=asked.seed)
+    assumed = assumptions(
+        asked.requests_per_second, replays=any(one.kind is Kind.ROLLOUT for one in flat)
+    )
     document = {
-        "service": plans[0].spec.name,
-        "plans": [plan.name for plan in plans],
-        "seed": seed,
-        "requests_per_second": rate,
+        "service": asked.plans[0].spec.name,
+        "plans": [plan.name for plan in asked.plans],
+        "seed": asked.seed,
+        "requests_per_second": asked.requests_per_second,
         "assumptions": assumed,
         "digest": digest,
         "results": [_result(result) for result in flat],
@@ -182,7 +165,7 @@ def _show(
     counts = sorted({result.runs for result in flat})
     notes = [
         *(f"Assumed: {sentence}" for sentence in assumed),
-        f"{' and '.join(map(str, counts))} runs each, seed {seed}, result {digest}",
+        f"{' and '.join(map(str, counts))} runs each, seed {asked.seed}, result {digest}",
     ]
     printer.show(
         document,
@@ -191,22 +174,6 @@ def _show(
             f"{one.plan} {one.scenario}" for one in flat if one.is_harmful and not one.is_caught
         ],
     )
-
-
-def _assumptions(rate: float, *, replays: bool) -> list[str]:
-    from tidegate.usecases.simulation import usage
-
-    sentences = [
-        f"{rate:g} requests/s over all targets, {usage.DAY_SWING:.0%} more by day and less by night,"
-        f" {usage.ASSUMED_ERROR_RATE:.1%} failing, {usage.REQUESTS_PER_VISIT:g} requests a visit",
-        "targets apply and people approve at once; nobody acts on a hold",
-    ]
-    if replays:
-        sentences.append(
-            "a recorded change does to any share of users what it did to those it had, and goes on as"
-            " the recording ended"
-        )
-    return sentences
 
 
 def _result(result: "Result") -> dict[str, Any]:

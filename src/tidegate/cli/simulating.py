@@ -5,7 +5,6 @@ Nothing is simulated here and nothing is printed.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,10 +17,10 @@ from tidegate.cli.session import Session
 from tidegate.documents.incidents import load_incident
 from tidegate.documents.plan_choice import load_with_plan
 from tidegate.documents.service_file import ResolvedService, load_service
-from tidegate.domain.plan.model import ServiceSpec
 from tidegate.errors import InvalidRequestError
-from tidegate.usecases.simulation.faults import AA, FAULTS
-from tidegate.usecases.simulation.incidents import library, scenario_of
+from tidegate.usecases.simulation.choosing import USUAL, choose
+from tidegate.usecases.simulation.comparing import NamedPlan
+from tidegate.usecases.simulation.incidents import scenario_of
 from tidegate.usecases.simulation.recorded import scenario_of_recording
 from tidegate.usecases.simulation.scenario import Kind, Scenario
 
@@ -32,14 +31,6 @@ PLAN_PREFIX: Final = "plan:"
 _FILES: Final = (".yaml", ".yml")
 LAST: Final = "last"
 MOST_COMPARED: Final = 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamedPlan:
-    """A service under a plan, and what that is called in results."""
-
-    name: str
-    spec: ServiceSpec
 
 
 def is_plan(word: str) -> bool:
@@ -100,36 +91,31 @@ def scenarios(
     service: str,
     *,
     against: str | None,
+    names: Sequence[str],
     incidents: Sequence[Path],
     rollouts: Sequence[str],
 ) -> list[Scenario]:
     """
     Return what the plans are to go through, incidents first, healthy changes last.
 
-    A file or a rollout that is named is all there is to go through, unless *against* says more.
+    A scenario, file or rollout that is named is all there is to go through, unless *against* says more.
 
     Raises:
-        InvalidRequestError: *against* holds a word that isn't known.
+        InvalidRequestError: *against* holds a word that isn't known, or there is no such scenario.
         InvalidDocumentError: a file isn't an incident.
         NotFoundError: there is no such rollout.
         ServerUnreachableError: rollouts are asked for, and there is no server.
     """
-    kinds = _kinds(against, has_own=bool(incidents or rollouts))
-    found = [scenario_of(load_incident(path)) for path in incidents]
-    if Kind.INCIDENT in kinds:
-        found += library()
+    kinds = _kinds(against, has_own=bool(names or incidents or rollouts))
     asked = list(rollouts) or ([LAST] if Kind.ROLLOUT in kinds else [])
-    found += [_recorded(session, service, name) for name in asked]
-    if Kind.FAULT in kinds:
-        found += FAULTS
-    if Kind.AA in kinds:
-        found.append(AA)
-    return found
+    recorded = (_recorded(session, service, name) for name in asked)
+    own = [scenario_of(load_incident(path)) for path in incidents]
+    return [*own, *choose(kinds, names, recorded=recorded)]
 
 
 def _kinds(against: str | None, *, has_own: bool) -> frozenset[Kind]:
     if against is None:
-        return frozenset() if has_own else frozenset({Kind.INCIDENT, Kind.FAULT, Kind.AA})
+        return frozenset() if has_own else USUAL
     words = {word.strip() for word in against.split(",")}
     known = {kind.value for kind in Kind}
     unknown = sorted(words - known)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tidegate.documents.canonical import canonical_json, digest_of_bytes
-from tidegate.documents.components import REVERSIBLE_DRIVERS
+from tidegate.documents.components import REVERSIBLE_DRIVERS, FileComponent
 from tidegate.documents.problems import (
     Complaint,
     KeyPath,
@@ -24,6 +24,7 @@ from tidegate.documents.problems import (
 from tidegate.documents.resolve import Resolution, resolve
 from tidegate.documents.resolved import DOCUMENT_NAME, from_document, to_document
 from tidegate.documents.shape import check_shape
+from tidegate.documents.written import ServiceFile
 from tidegate.documents.yaml import MAX_BYTES, Positions, YamlDocument, read_yaml
 from tidegate.domain.plan.findings import Finding, Severity
 from tidegate.domain.plan.model import ServiceSpec
@@ -52,7 +53,9 @@ class ResolvedService:
         return canonical_json(self.canonical)
 
 
-def read_service(text: str, *, file: str, base_dir: Path) -> ResolvedService:
+def read_service(
+    text: str, *, file: str, base_dir: Path, may_open_files: bool = True
+) -> ResolvedService:
     """
     Return the service that *text* describes, with everything filled in.
 
@@ -60,6 +63,8 @@ def read_service(text: str, *, file: str, base_dir: Path) -> ResolvedService:
         text: The content of a `tidegate.yaml`.
         file: Its name for messages.
         base_dir: The folder that relative paths in it start from.
+        may_open_files: Whether files that it names are read. Not for a text that was sent here: it would
+            choose which files of this machine are opened.
 
     Raises:
         InvalidDocumentError: the text isn't strict YAML, doesn't fit the format, or breaks a rule of
@@ -69,6 +74,8 @@ def read_service(text: str, *, file: str, base_dir: Path) -> ResolvedService:
     written, complaints = check_shape(document.value)
     if written is None:
         raise invalid_document(file, placed(complaints, document.positions))
+    if not may_open_files and (named := _named_files(written)):
+        raise invalid_document(file, placed(named, document.positions))
     resolution, complaints = resolve(written, base_dir.absolute())
     if resolution is None:
         raise invalid_document(file, placed(complaints, document.positions))
@@ -117,6 +124,19 @@ def from_canonical(document: object) -> ResolvedService:
     findings = _check(spec)
     _refuse_errors([(finding, None) for finding in findings], DOCUMENT_NAME)
     return _resolved(spec, findings)
+
+
+def _named_files(written: ServiceFile) -> list[Complaint]:
+    """Return a complaint for each file that reading *written* would open."""
+    return [
+        Complaint(
+            path=("components", name, "schema"),
+            what="the file with the schema isn't read here",
+            fix="leave `schema` out of this text",
+        )
+        for name, component in (written.components or {}).items()
+        if isinstance(component, FileComponent) and component.json_schema is not None
+    ]
 
 
 def _check(spec: ServiceSpec) -> tuple[Finding, ...]:

@@ -15,6 +15,7 @@ Source: Wald (1945) for the bound and the mean time; the inverse Gaussian law of
 the power; Siegmund (1985) for the excess over the barrier.
 """
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -123,6 +124,7 @@ def power(
     return min(1.0, above + math.exp(2.0 * race.barrier * nats / variance + math.log(tail)))
 
 
+@functools.lru_cache(maxsize=4096)
 def nats_for_power(
     wanted: float,
     *,
@@ -135,7 +137,8 @@ def nats_for_power(
     """
     Return how much information a bake needs to halt such a candidate with probability *wanted*.
 
-    The inverse of `power`, with the same arguments; infinite where no bake is long enough.
+    The inverse of `power`, with the same arguments; infinite where no bake is long enough. Answers are kept:
+    whoever looks at a bake asks the same again and again.
 
     Raises:
         ValueError: as `power`; or *wanted* isn't inside (0, 1).

@@ -96,12 +96,17 @@ class Blame:
         Its own rollout is weighed with the others and never listed: that is what the arms' own
         contrast is for.
         """
+        index = self.begin(measured, exposing)
+        return {one.rollout_id: self.suspects(one, index, now) for one in measured}
+
+    def begin(self, measured: Sequence[Measured], exposing: Sequence[Exposing]) -> "Index":
+        """Begin a look whose services are taken one by one with `suspects`; forget the other ones."""
         for gone in self._contrasts.keys() - {one.rollout_id for one in measured}:
             del self._contrasts[gone]
-        index = _Index(exposing)
-        return {one.rollout_id: self._suspects(one, index, now) for one in measured}
+        return Index(exposing)
 
-    def _suspects(self, one: Measured, index: "_Index", now: datetime) -> tuple[Suspect, ...]:
+    def suspects(self, one: Measured, index: "Index", now: datetime) -> tuple[Suspect, ...]:
+        """Take in one service of a look; return who may be behind its trouble, worst first."""
         targets = {unit.target for unit in one.units}
         touching = index.touching(one, targets)
         if not one.units or not touching:
@@ -169,7 +174,7 @@ class Blame:
         return kept
 
 
-class _Index:
+class Index:
     """Who exposes what, found by service and by target: a thousand rollouts may share one target."""
 
     def __init__(self, exposing: Sequence[Exposing]) -> None:

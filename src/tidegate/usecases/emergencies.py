@@ -9,6 +9,7 @@ the declared change be started, that one alone, until the authority expires.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
 from tidegate.documents.canonical import change_digest
@@ -43,7 +44,7 @@ from tidegate.usecases.emergency_records import (
 )
 from tidegate.usecases.emergency_start import shorten_for
 from tidegate.usecases.outside import Outside
-from tidegate.usecases.policies import editors_lately
+from tidegate.usecases.policies import editors_lately, person_behind, policy_in_force
 from tidegate.usecases.record import note_fact
 from tidegate.usecases.start import Proposal, propose
 
@@ -183,9 +184,7 @@ def approve_emergency(
                 f"{caller.name} may not authorise {emergency.protocol.type}",
                 hint=f"one of {', '.join(emergency.protocol.authorise)} can",
             )
-        because = refusal_to_approve(emergency, person, now)
-        if not because and person in editors_lately(transaction, organisation, now):
-            because = f"{person} edited the policy lately, and it says what is an emergency"
+        because = _why_not(transaction, emergency, person, now)
         if because:
             raise RefusedError(
                 f"{caller.name} can't agree to emergency {emergency.id}: {because}",
@@ -208,6 +207,28 @@ def approve_emergency(
             details={"emergency": emergency.id, "person": person, "missing": missing},
         )
     return emergency
+
+
+def why_not_to_agree(
+    transaction: Transaction, caller: Caller, emergency: Emergency, now: datetime
+) -> str:
+    """Return why *caller*, to whom agreeing is granted, can't agree to it at *now*; "" when they can."""
+    person = person_behind(policy_in_force(transaction, emergency.organisation), caller)
+    if person is None:
+        return f"no person stands behind {caller.name}, and only a person agrees to an emergency"
+    resource = resource_of_emergency(transaction, emergency)
+    groups = standing_of(transaction, caller, person, resource, Permission.EMERGENCY_APPROVE, now)
+    because = _why_not(transaction, emergency, person, now)
+    if not because and not is_eligible(groups, emergency.protocol.authorise):
+        return f"one of {', '.join(emergency.protocol.authorise)} has to"
+    return because
+
+
+def _why_not(transaction: Transaction, emergency: Emergency, person: str, now: datetime) -> str:
+    because = refusal_to_approve(emergency, person, now)
+    if not because and person in editors_lately(transaction, emergency.organisation, now):
+        return f"{person} edited the policy lately, and it says what is an emergency"
+    return because
 
 
 def _incident(written: str) -> str:

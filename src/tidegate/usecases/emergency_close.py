@@ -102,13 +102,7 @@ def waive_debt(outside: Outside, caller: Caller, debt_id: str, *, reason: str) -
         debt = find_debt(transaction, debt_id)
         emergency = find_emergency(transaction, debt.emergency_id)
         person = person_counted(transaction, caller, debt.organisation, "gives up a debt")
-        because = refusal_to_waive(debt, emergency, person)
-        starters: set[str | None] = set()
-        for one in emergency.rollouts:
-            rollout = transaction.rollout(one)
-            starters |= {rollout.created_by, rollout.created_by_person}
-        if not because and {caller.name, person} & starters:
-            because = f"{caller.name} started what owes it, and nobody waives their own debt"
+        because = why_not_to_waive(transaction, debt, emergency, caller, person)
         if because:
             raise RefusedError(
                 f"{caller.name} can't give up debt {debt.id}: {because}",
@@ -159,17 +153,36 @@ def report_of(transaction: Transaction, emergency: Emergency, now: datetime) -> 
     )
 
 
-def _refuse_to_close(transaction: Transaction, emergency: Emergency) -> None:
-    because = ""
+def why_not_to_waive(
+    transaction: Transaction, debt: Debt, emergency: Emergency, caller: Caller, person: str
+) -> str:
+    """Return why *caller*, who is *person*, can't say that *debt* may be given up; "" when they can."""
+    because = refusal_to_waive(debt, emergency, person)
+    starters: set[str | None] = set()
+    for one in emergency.rollouts:
+        rollout = transaction.rollout(one)
+        starters |= {rollout.created_by, rollout.created_by_person}
+    if not because and {caller.name, person} & starters:
+        return f"{caller.name} started what owes it, and nobody waives their own debt"
+    return because
+
+
+def why_not_to_close(transaction: Transaction, emergency: Emergency) -> str:
+    """Return what keeps *emergency* from being closed, "" when nothing does."""
     owed = [debt for debt in debts_of(transaction, emergency) if debt.is_unpaid]
     running = [one for one in emergency.rollouts if not transaction.rollout(one).is_final]
     if not emergency.is_open:
-        because = "it is closed already"
-    elif running:
-        because = f"rollout {running[0]} isn't over"
-    elif owed:
+        return "it is closed already"
+    if running:
+        return f"rollout {running[0]} isn't over"
+    if owed:
         gates = ", ".join(f"{debt.gate} ({debt.state.value})" for debt in owed)
-        because = f"it still owes {gates}"
+        return f"it still owes {gates}"
+    return ""
+
+
+def _refuse_to_close(transaction: Transaction, emergency: Emergency) -> None:
+    because = why_not_to_close(transaction, emergency)
     if because:
         raise RefusedError(
             f"emergency {emergency.id} can't be closed: {because}",

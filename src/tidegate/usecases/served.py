@@ -20,7 +20,7 @@ from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import Rollout
 from tidegate.errors import TidegateError
 from tidegate.ports.store import LastKnownGood, Transaction
-from tidegate.usecases.observe import seen
+from tidegate.usecases.observe import placements_of_interest, seen
 from tidegate.usecases.outside import Outside
 
 ANSWERS_WITHIN: Final = timedelta(seconds=2)
@@ -35,7 +35,7 @@ class OnRecord:
     """
     What is on record of one placement.
 
-    `latest` is the newest rollout that has begun to move it, None for none that is known. `good` is its
+    `latest` is the newest rollout that has come to it, None for none that is known. `good` is its
     chain of versions that outlived their quarantine, newest first.
     """
 
@@ -96,7 +96,7 @@ def on_record(
     return tuple(
         OnRecord(
             placement=placement,
-            latest=next((one for one in begun if placement in one.plan.placements()), None),
+            latest=next((one for one in begun if placement in placements_of_interest(one)), None),
             good=tuple(transaction.last_known_good(placement)),
         )
         for placement in spec.plan.placements()
@@ -160,7 +160,9 @@ def _has_begun(rollout: Rollout) -> bool:
     """Return whether *rollout* has moved anything: one that never left the queue hasn't."""
     if rollout.state is State.PLANNED:
         return False
-    return bool(rollout.generations) or rollout.is_return or not rollout.is_final
+    # What left the queue without ever having a turn is over, and was issued no generation.
+    came_to_something = rollout.state is State.COMPLETED or rollout.is_return
+    return bool(rollout.generations) or came_to_something or not rollout.is_final
 
 
 async def _look(outside: Outside, spec: ServiceSpec, record: OnRecord, within: timedelta) -> Served:

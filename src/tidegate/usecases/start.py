@@ -100,7 +100,7 @@ async def propose(
     spec = resolved.spec
     _refuse_lab(outside, spec)
     change = await resolve_change(outside, spec, versions)
-    plan = _only_moves_of(spec.plan, change)
+    plan = only_moves_of(spec.plan, change)
     observed = await _observed(outside, spec, plan)
     served = [(applied.placement, applied.serving) for applied in observed]
     baselines = tuple((place, version) for place, version in served if version is not None)
@@ -393,7 +393,7 @@ async def resolve_change(
     )
 
 
-def _only_moves_of(plan: Plan, change: Change) -> Plan:
+def only_moves_of(plan: Plan, change: Change) -> Plan:
     """Return *plan* without the moves of components that the change leaves alone."""
     phases: list[Phase] = []
     for phase in plan.phases:

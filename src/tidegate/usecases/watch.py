@@ -19,6 +19,7 @@ import structlog
 
 from tidegate.documents.records import from_json, to_json
 from tidegate.domain.health.evidence import Verdict, judge
+from tidegate.domain.health.trouble import Suspect
 from tidegate.domain.plan.model import Phase, Plan, SignalKind
 from tidegate.domain.quantities import Arm, Placement, RolloutId
 from tidegate.domain.rollout.machine import State
@@ -29,7 +30,7 @@ from tidegate.ports.component import ArmLabels
 from tidegate.ports.signals import SignalQuery
 from tidegate.ports.store import StoredEvidence, StoredTick, Transaction
 from tidegate.telemetry import events
-from tidegate.usecases.blame import Blame, Exposing
+from tidegate.usecases.blame import Blame, Exposing, Index, Measured
 from tidegate.usecases.charts import note_tick
 from tidegate.usecases.evidence import (
     EvidenceState,
@@ -49,8 +50,11 @@ log = structlog.get_logger("tidegate.watch")
 READ_WITHIN_SECONDS: Final = 5.0
 """A source that takes longer has nothing to say for this tick."""
 
-ROWS_AT_ONCE: Final = 50
-"""Rollouts whose ticks are stored in one transaction, so that a halt waits for few of them."""
+ROWS_AT_ONCE: Final = 3
+"""
+Rollouts that are taken from readings to what is stored in one go, about 3 ms each. Between two goes the
+loop answers others: a halt waits for one go, and not for the fleet.
+"""
 
 _BY_SHARE: Final = frozenset({SignalKind.USAGE, SignalKind.TRAFFIC})
 """Kinds whose counts are tested against the share of exposure that each arm was given."""
@@ -105,9 +109,19 @@ class Watch:
         looks = [look for rollout, phase in due if (look := await self._prepare(rollout, phase))]
         readings = await self._read(looks)
         at = self._outside.clock.now()
-        ticks = [self._tick(look, readings[index], at) for index, look in enumerate(looks)]
-        ticks = self._with_suspects(looks, ticks, at)
-        return self._store(looks, ticks)
+        ticks = []
+        for look, answers in zip(looks, readings, strict=True):
+            ticks.append(self._tick(look, answers, at))
+            await _let_others()
+        ticks = await self._with_suspects(looks, ticks, at)
+        changed: list[RolloutId] = []
+        for begin in range(0, len(looks), ROWS_AT_ONCE):
+            go = slice(begin, begin + ROWS_AT_ONCE)
+            states = _absorb_apart(looks[go], ticks[go])
+            await _let_others()
+            changed += self._store(looks[go], ticks[go], states)
+            await _let_others()
+        return changed
 
     def _due(self, rollout_ids: Sequence[RolloutId], now: datetime) -> list[tuple[Rollout, Phase]]:
         wanted = set(rollout_ids)
@@ -230,38 +244,43 @@ class Watch:
             cells=gathered.cells,
         )
 
-    def _with_suspects(
+    async def _with_suspects(
         self, looks: Sequence[_Look], ticks: Sequence[TickRecord], at: datetime
     ) -> list[TickRecord]:
         """Return *ticks* with who else may be behind what each rollout's service suffers from."""
         measured = [
-            found
-            for look, tick in zip(looks, ticks, strict=True)
-            if (found := measure(look.rollout, look.phase, tick)) is not None
+            measure(look.rollout, look.phase, tick) for look, tick in zip(looks, ticks, strict=True)
         ]
+        index = self._blame.begin([one for one in measured if one is not None], self._exposing)
+        found = []
+        for one, tick in zip(measured, ticks, strict=True):
+            suspects = () if one is None else self._suspects(one, index, at)
+            found.append(replace(tick, suspects=suspects))
+            await _let_others()
+        return found
+
+    def _suspects(self, one: Measured, index: Index, at: datetime) -> tuple[Suspect, ...]:
         try:
-            suspects = self._blame.look(measured, self._exposing, at)
+            return self._blame.suspects(one, index, at)
         except ValueError as exc:
             # Naming nobody holds nothing up; a tick that isn't stored would.
-            log.warning(events.WATCH_FAILED, rollout_id=None, error=f"blame: {exc}")
-            suspects = {}
-        return [
-            replace(tick, suspects=suspects.get(look.rollout.id, ()))
-            for look, tick in zip(looks, ticks, strict=True)
-        ]
+            log.warning(events.WATCH_FAILED, rollout_id=one.rollout_id, error=f"blame: {exc}")
+            return ()
 
     # --- storing -------------------------------------------------------------------------------
 
-    def _store(self, looks: Sequence[_Look], ticks: Sequence[TickRecord]) -> list[RolloutId]:
-        states = _absorb_apart(looks, ticks)
-        changed: list[RolloutId] = []
-        rows = list(zip(looks, ticks, states, strict=True))
-        for begin in range(0, len(rows), ROWS_AT_ONCE):
-            with self._outside.store.begin() as transaction:
-                for look, tick, state in rows[begin : begin + ROWS_AT_ONCE]:
-                    if state is not None and self._store_one(transaction, look, tick, state):
-                        changed.append(look.rollout.id)
-        return changed
+    def _store(
+        self,
+        looks: Sequence[_Look],
+        ticks: Sequence[TickRecord],
+        states: Sequence[EvidenceState | None],
+    ) -> list[RolloutId]:
+        with self._outside.store.begin() as transaction:
+            return [
+                look.rollout.id
+                for look, tick, state in zip(looks, ticks, states, strict=True)
+                if state is not None and self._store_one(transaction, look, tick, state)
+            ]
 
     def _store_one(
         self, transaction: Transaction, look: _Look, tick: TickRecord, state: EvidenceState
@@ -308,6 +327,11 @@ class Watch:
             or (verdict is Verdict.PASS and state.baked_for >= look.phase.bake)
             or state.baked_for >= look.phase.bake_max * rollout.bake_allowance
         )
+
+
+async def _let_others() -> None:
+    """Let the loop go round once."""
+    await asyncio.sleep(0)
 
 
 def _absorb_apart(

@@ -22,7 +22,12 @@ from tidegate.usecases.bus import Command
 
 READS = {"GET", "HEAD"}
 
-ONLY_LOOKS = {"/v1/decisions/{number}/replay", "/v1/services/{name}/health/test", "/v1/plans"}
+ONLY_LOOKS = {
+    "/v1/decisions/{number}/replay",
+    "/v1/services/{name}/health/test",
+    "/v1/plans",
+    "/simulate/texts",
+}
 """What is asked by POST and changes nothing, so that there is no command behind it."""
 
 LIVE = "/live"

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from served_world import Cli, Server
 
+from tidegate.cli import client
 from tidegate.domain.quantities import NO_EXPOSURE
 from tidegate.domain.rollout.machine import State
 
@@ -21,6 +22,25 @@ def test_halt_never_asks_and_shows_that_it_is_withdrawn(cli: Cli, server: Server
     assert "nobody  nobody" in halted.out
     assert "INC-431" in halted.out
     assert f"tidegate resume {rollout.id}" in halted.out
+
+
+def test_halt_tells_what_was_recorded_when_nobody_has_time_to_look(
+    cli: Cli, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With every read refused the candidate is withdrawn all the same, and the exit code says so."""
+    monkeypatch.setattr(client, "LONGEST_PAUSE_SECONDS", 0)
+    rollout = server.baking()
+    server.refuses_reads = True
+
+    halted = cli("halt", rollout.id, "--reason", "INC-431")
+    looked = cli("status", rollout.id)
+
+    assert halted.code == 0
+    assert "INC-431" in halted.out
+    placement = rollout.plan.placements()[0]
+    assert server.world.component.served(placement).exposure == NO_EXPOSURE
+    assert looked.code != 0
+    assert "asked for more than it can answer" in looked.err
 
 
 def test_halt_takes_the_service_of_the_nearest_file_even_a_broken_one(

@@ -1,12 +1,14 @@
 """How a service delivers: what is counted, what isn't, and when there is too little to say a number."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from tidegate.domain.quantities import Arm, RolloutId, ServiceName
 from tidegate.domain.rollout.machine import State
-from tidegate.testing.builders import START
+from tidegate.domain.rollout.model import Halt, HaltCause
+from tidegate.testing.builders import START, a_rollout
 from tidegate.testing.memory_world import DOCUMENT, MemoryWorld
 from tidegate.usecases.delivery import Delivery, Deployment, Outcome, delivery_of, numbers_of
 from tidegate.usecases.halt import halt_rollout
@@ -195,3 +197,16 @@ def test_a_service_without_a_rollout_has_no_numbers() -> None:
 
     assert found.since == found.until == now_of(world)
     assert found.per_week is None
+
+
+def test_what_a_newer_change_replaced_has_not_failed() -> None:
+    """Nothing was wrong with it: it counts neither as good nor as bad. A person's word counts."""
+    world = MemoryWorld()
+    halt = Halt(cause=HaltCause.PERSON, because="replaced by rollout r-9", by="dev-a", at=START)
+    replaced = a_rollout("r-1", state=State.ROLLED_BACK, phase_index=1, halt=halt)
+    unwanted = replace(replaced, halt=replace(halt, because="totals are wrong"))
+
+    with world.store.begin(read_only=True) as transaction:
+        found = [delivery_of(transaction, [one], START) for one in (replaced, unwanted)]
+
+    assert [(one.deployments, one.failed) for one in found] == [(0, 0), (1, 1)]

@@ -12,8 +12,8 @@ from tidegate.domain.rollout.decisions import Seen
 from tidegate.domain.rollout.machine import State
 from tidegate.errors import WorkloadError
 from tidegate.ports.component import Applied
-from tidegate.testing.builders import BASELINE, CANDIDATE, a_placement
-from tidegate.testing.memory_world import MemoryWorld, the_shop
+from tidegate.testing.builders import BASELINE, CANDIDATE, a_placement, a_rollout
+from tidegate.testing.memory_world import DOCUMENT, MemoryWorld, the_shop
 from tidegate.usecases.served import (
     OnRecord,
     Reach,
@@ -25,6 +25,16 @@ from tidegate.usecases.served import (
 )
 
 SHOP = ServiceName("shop")
+TWO_TARGETS = (
+    DOCUMENT.replace(
+        "[{name: eu, environment: lab}]",
+        "[{name: eu, ring: eu, environment: lab},"
+        " {name: us, ring: us, environment: lab, settings: {listen: '127.0.0.1:18081'}}]",
+    )
+    .replace("{name: few,", "{name: few, to: eu,")
+    .replace("{name: half,", "{name: half, to: eu,")
+    .replace("{name: all, traffic: 100%, bake: 20s}", "{name: all, traffic: 100%, bake: 40s}")
+)
 
 
 def served(
@@ -142,6 +152,19 @@ async def test_what_waits_in_the_queue_has_moved_nothing() -> None:
     assert world.rollout(queued.id).state is State.PLANNED
     assert found.record.latest is not None
     assert found.record.latest.id == first.id
+
+
+def test_a_target_that_a_rollout_has_not_come_to_was_not_moved_by_it() -> None:
+    """Its first phase moves one target; the other is as the rollout before left it."""
+    spec = the_shop(TWO_TARGETS).spec
+    first, later = spec.plan.placements()
+    before = a_rollout("r-1", plan=spec.plan, state=State.COMPLETED)
+    now = a_rollout("r-2", plan=spec.plan, state=State.BAKING)
+
+    with MemoryWorld().store.begin(read_only=True) as transaction:
+        found = on_record(transaction, spec, [now, before])
+
+    assert {one.placement: one.latest for one in found} == {first: now, later: before}
 
 
 class Silent:

@@ -105,7 +105,7 @@ async def _act_of(request: Request) -> Act:
     fields: Mapping[str, str] = request.state.fields
     # The seal differs on each page; what is asked doesn't.
     asked = sorted((name, said) for name, said in fields.items() if name != FORM_SEAL)
-    call = await call_of(request, caller_of(request), fields.get("key") or None)
+    call = await call_of(request, await caller_of(request), fields.get("key") or None)
     digest = hashlib.sha256(f"{request.url.path} {call.caller.name} {urlencode(asked)}".encode())
     return Act(
         call=replace(call, digest=f"sha256:{digest.hexdigest()}"),

@@ -36,6 +36,8 @@ STYLES: Final = (
     "changes",
     "approvals",
     "emergency",
+    "postmortem",
+    "simulate",
     "screens",
     "print",
 )

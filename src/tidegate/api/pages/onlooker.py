@@ -57,7 +57,7 @@ class Onlooker:
     session: str = ""
 
 
-def onlooker_of(request: Request) -> Onlooker:
+async def onlooker_of(request: Request) -> Onlooker:
     """Return who looks at the page of *request*; its route has found out."""
     found = request.state.onlooker
     assert isinstance(found, Onlooker), "PageRoute sets it"

@@ -5,11 +5,13 @@ Rule: made from shapes and plain values alone, as `words` is. What the command l
 """
 
 import secrets
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from tidegate.api.shapes.approvals import Awaited
+from tidegate.api.shapes.emergencies import Emergency
 from tidegate.api.words import PHASE_MARKS, STATE_MARKS, TEXT_STYLE
 
 
@@ -151,7 +153,11 @@ KEYS: Final = (
     ("w", "why"),
     ("h", "halt: opens the confirmation, Enter sends it"),
     ("r", "roll back"),
-    ("a x", "approve, reject"),
+    ("a x", "approve (or agree), reject"),
+    ("u", "resume, lift"),
+    ("e", "declare an emergency"),
+    ("n", "announce a freeze"),
+    ("m", "only what I can give"),
     ("t", "table or chart"),
     (".", "copy as a command"),
     ("?", "this list"),
@@ -187,6 +193,15 @@ def rollout_command(name: str, rollout_id: str) -> str:
 def approve_each(asked: Iterable[Awaited]) -> str:
     """Return the command line that agrees to each of *asked*, and stops at one that is refused."""
     return " && ".join(rollout_command("approve", one.rollout) for one in asked)
+
+
+def start_under(emergency: Emergency) -> str:
+    """Return the command line that starts what *emergency* has authorised."""
+    changes = " ".join(
+        shlex.join(["--change", f"{component}={version}"])
+        for component, version in emergency.change.items()
+    )
+    return f"tidegate start {shlex.quote(emergency.service)} {changes} --emergency {emergency.id}"
 
 
 def count_words(count: float) -> str:

@@ -112,14 +112,14 @@ def urgent_words(found: Delivery) -> str:
 def recovery_words(found: Delivery) -> str:
     """Return how long it takes from a stop until what was served before is served again."""
     if found.median_back is None:
-        return f"{NOT_ENOUGH}: {found.recovered} of {LEAST_RECOVERIES} ways back"
+        return f"{NOT_ENOUGH}: {found.recovered} so far, a median takes {LEAST_RECOVERIES}"
     return length_words(found.median_back)
 
 
 def took_words(found: Delivery) -> str:
     """Return how long a change takes from its start to everyone."""
     if found.median_took is None:
-        return f"{NOT_ENOUGH}: fewer than {LEAST_RECOVERIES} completed"
+        return f"{NOT_ENOUGH}: a median takes {LEAST_RECOVERIES}"
     return length_words(found.median_took)
 
 
@@ -162,7 +162,9 @@ def length_words(length: timedelta) -> str:
 
 def _share_words(found: Delivery, count: int, share: float | None) -> str:
     if share is None:
-        return f"{NOT_ENOUGH}: {found.deployments} of {LEAST_DEPLOYMENTS} deployments"
+        return (
+            f"{NOT_ENOUGH}: {count} of {found.deployments} so far, a rate takes {LEAST_DEPLOYMENTS}"
+        )
     return f"{share:.0%} ({count} of {found.deployments})"
 
 

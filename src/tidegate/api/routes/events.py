@@ -25,7 +25,7 @@ LOOK_EVERY_SECONDS: Final = 0.2
 LONGEST_WAIT_SECONDS: Final = 30.0
 
 
-@router.get("/events", **operation(Permission.READ, NotFoundError, StoreError))
+@router.get("/events", **operation(Permission.READ, NotFoundError, StoreError, lasts=True))
 async def get_events(
     rollout: str,
     request: Request,

@@ -1,5 +1,6 @@
 """Whether the server lives, and which one it is."""
 
+import asyncio
 from typing import Literal
 
 from fastapi import APIRouter, Request
@@ -9,11 +10,13 @@ from tidegate.api.access import GuardedRoute, operation
 from tidegate.api.problems import problem_of, problem_response
 from tidegate.api.shapes.base import Shape
 from tidegate.api.shapes.service import ServerVersion
-from tidegate.api.state import World, server_of
+from tidegate.api.state import server_of
 from tidegate.domain.access.permissions import Permission
 from tidegate.errors import StoreError
+from tidegate.usecases.outside import Outside
 
 API_VERSION = "v1"
+_STORE = "store"
 
 router = APIRouter(tags=["server"], route_class=GuardedRoute)
 
@@ -25,16 +28,26 @@ class Health(Shape):
 
 
 @router.get("/healthz", **operation(Permission.PUBLIC, StoreError), response_model=Health)
-def healthz(outside: World) -> Response:
+async def healthz(request: Request) -> Response:
     """Return 200 when the store answers, 503 when it doesn't. Tells nothing else, to anyone."""
+    server = server_of(request)
+    look = server.looks.get(_STORE)
+    if look is None or look.done():
+        # Anyone may ask this as often as they like: those who ask meanwhile share one look.
+        look = asyncio.ensure_future(asyncio.to_thread(_look, server.outside))
+        server.looks[_STORE] = look
     try:
-        with outside.store.begin(read_only=True) as transaction:
-            transaction.rollouts(limit=1)
+        await asyncio.shield(look)
     except StoreError:
         # The error's own words may name files and hosts, and anyone may ask here.
         untold = StoreError("the store doesn't answer", hint="see the server's log")
         return problem_response(problem_of(untold))
     return JSONResponse({"status": "ok"})
+
+
+def _look(outside: Outside) -> None:
+    with outside.store.begin(read_only=True) as transaction:
+        transaction.rollouts(limit=1)
 
 
 @router.get("/v1/version", **operation(Permission.READ))

@@ -15,6 +15,7 @@ from tidegate.api.shapes import rollout as shapes
 from tidegate.api.showing.evidence import show_evidence
 from tidegate.api.showing.rollout import show_rollout
 from tidegate.domain.health.evidence import Evidence
+from tidegate.domain.health.meter import Meter
 from tidegate.domain.quantities import Arm
 from tidegate.domain.rollout import decisions as rules
 from tidegate.domain.rollout.decide import decide
@@ -58,6 +59,7 @@ def show_meter(
     look: Look,
     people: Mapping[Arm, int] | None,
     since: datetime | None,
+    meter: Meter | None = None,
 ) -> evidence_shapes.Evidence:
     """
     Return the evidence of a rollout with its meter, read at this moment.
@@ -67,6 +69,7 @@ def show_meter(
         look: The rollout with its evidence.
         people: How many people each arm has served, None where that isn't known.
         since: Adds the points for charts that are later; None adds none.
+        meter: The meter, where it was just read; None reads it.
     """
     points: Sequence[EvidencePoint] = ()
     if since is not None:
@@ -77,7 +80,7 @@ def show_meter(
         look.evidence,
         look.stored,
         people,
-        meter=read_meter(outside, look.rollout, look.evidence, look.stored),
+        meter=meter or read_meter(outside, look.rollout, look.evidence, look.stored),
         points=points,
     )
 

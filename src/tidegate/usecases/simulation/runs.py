@@ -99,6 +99,7 @@ def simulate(
     runs: int,
     seed: int,
     tell: Callable[[int], None] = lambda _: None,
+    pause: Callable[[], None] = lambda: None,
 ) -> list[Run]:
     """
     Return *runs* simulated rollouts of *plan* under *scenario*, the same for the same seed.
@@ -110,6 +111,8 @@ def simulate(
         runs: How many, at least 1.
         seed: Makes the luck.
         tell: Called with the number of runs that ended since it was last called.
+        pause: Called between two looks, for whoever has to give others a turn. What it raises ends the
+            simulation.
     """
     assert runs >= 1, f"at least one run, got {runs}"
     waiting = [_live(number, plan, scenario, usage, seed) for number in range(runs)]
@@ -119,6 +122,7 @@ def simulate(
     while live or waiting:
         while waiting and len(live) < AT_ONCE:
             live.append(waiting.pop())
+        pause()
         _advance(live)
         before = len(ended)
         for one in live:

@@ -34,6 +34,10 @@ class Kind(StrEnum):
     AA = "aa"
 
 
+AA_FACTOR: Final = 10
+"""A change without a fault is run so many times as often: what is counted there is rare."""
+
+
 class Whom(StrEnum):
     """Who suffers from a fault."""
 
@@ -151,6 +155,10 @@ class Scenario:
         if self.recording is not None:
             return self.recording.ended not in WENT_WELL
         return any(fault.is_of_the_change for fault in self.faults)
+
+    def run_count(self, runs: int) -> int:
+        """Return how often it is run where *runs* of each are asked for."""
+        return runs * AA_FACTOR if self.kind is Kind.AA else runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,6 +56,21 @@ SLOW_PART: Final = 0.1
 """The part of answers that a slower tail stretches."""
 
 
+def assumptions(requests_per_second: float, *, replays: bool) -> list[str]:
+    """Return in sentences what is assumed; *replays* is whether past rollouts are gone through."""
+    sentences = [
+        f"{requests_per_second:g} requests/s over all targets, {DAY_SWING:.0%} more by day and less by"
+        f" night, {ASSUMED_ERROR_RATE:.1%} failing, {REQUESTS_PER_VISIT:g} requests a visit",
+        "targets apply and people approve at once; nobody acts on a hold",
+    ]
+    if replays:
+        sentences.append(
+            "a recorded change does to any share of users what it did to those it had, and goes on as"
+            " the recording ended"
+        )
+    return sentences
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetUsage:
     """How one target is used."""

@@ -63,8 +63,8 @@ async def baking(world: MemoryWorld, version: str = "1.1.0") -> Rollout:
 async def baked_a_while(world: MemoryWorld) -> Rollout:
     """Return a rollout that bakes and of which a few ticks are known."""
     rollout = await baking(world)
-    ticks = iter(range(4))
-    return await world.run(rollout.id, until=lambda _: next(ticks, None) is None)
+    later = world.clock.now() + 4 * rollout.plan.tick
+    return await world.run(rollout.id, until=lambda _: world.clock.now() >= later)
 
 
 async def awaiting_approval(world: MemoryWorld, *, actor: str = "alice") -> Rollout:

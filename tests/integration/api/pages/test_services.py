@@ -224,8 +224,8 @@ async def test_delivery_is_said_with_what_it_is_counted_from(
     text = await text_of(browser, "/services/shop")
 
     assert "2 changes that users met" in text
-    assert "Change fail rate not enough yet: 2 of 5 deployments" in text
-    assert "Recovery time not enough yet: 1 of 3 ways back" in text
+    assert "Change fail rate not enough yet: 1 of 2 so far, a rate takes 5" in text
+    assert "Recovery time not enough yet: 1 so far, a median takes 3" in text
 
 
 async def test_alarms_and_the_policy_in_force_are_shown(

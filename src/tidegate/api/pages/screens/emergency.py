@@ -17,6 +17,7 @@ from tidegate.api.pages.allowed import Allowed, access_to_act, allowed_actions, 
 from tidegate.api.pages.guarding import PageRoute
 from tidegate.api.pages.onlooker import Looks, Onlooker
 from tidegate.api.pages.rendering import page
+from tidegate.api.pages.screens.emergency_fix import FixArea, fix_area
 from tidegate.api.pages.screens.emergency_orders import OrderCard, order_cards
 from tidegate.api.shapes import rollout as shapes
 from tidegate.api.showing.rollout import show_rollout
@@ -43,6 +44,8 @@ from tidegate.usecases.stop_preview import Stoppable, stoppable, would_stop
 
 MOST_SHOWN: Final = 20
 """Rollouts that are listed of what would stop, and changes to put back: the page stays small."""
+
+ONLY_LOOKS: Final = "this browser only looks: tidegate server page --as NAME, or log in"
 
 EVERYTHING: Final = StopScope.EVERYTHING.value
 
@@ -135,7 +138,9 @@ def emergency(
     """Show what can be stopped, what can be put back, and what goes faster than its plan."""
     choice = _choice(scope, service, ring, is_withdrawn=withdraw == "yes")
     try:
-        stop, put_back = _seen(server_of(request), onlooker, choice, shows_all=changes == "all")
+        stop, put_back, fix = _seen(
+            server_of(request), onlooker, choice, shows_all=changes == "all"
+        )
     except StoreError as exc:
         return page(
             request,
@@ -145,6 +150,8 @@ def emergency(
             choice=choice,
             stop=None,
             put_back=None,
+            fix=None,
+            declare_why_not="",
         )
     return page(
         request,
@@ -153,7 +160,16 @@ def emergency(
         choice=choice,
         stop=stop,
         put_back=put_back,
+        fix=fix,
+        declare_why_not=_declare_why_not(onlooker, fix),
     )
+
+
+def _declare_why_not(onlooker: Onlooker, fix: FixArea) -> str:
+    """Return why whoever looks can declare nothing, "" when they can."""
+    if onlooker.actor is None:
+        return ONLY_LOOKS
+    return "" if fix.services else f"there is no service that {onlooker.actor.name} may do it for"
 
 
 def _choice(scope: str, service: str, ring: str, *, is_withdrawn: bool) -> Choice:
@@ -167,7 +183,7 @@ def _choice(scope: str, service: str, ring: str, *, is_withdrawn: bool) -> Choic
 
 def _seen(
     server: ServerState, onlooker: Onlooker, choice: Choice, *, shows_all: bool
-) -> tuple[StopArea, PutBackArea]:
+) -> tuple[StopArea, PutBackArea, FixArea]:
     outside = server.outside
     now = outside.clock.now()
     with outside.store.begin(read_only=True) as transaction:
@@ -176,9 +192,10 @@ def _seen(
         can = stoppable(transaction, access, rollouts)
         suffering = what_suffers(transaction, access, rollouts)
         stop = _stop_area(transaction, outside, onlooker, choice, can)
+        fix = fix_area(transaction, onlooker, now)
     affected = () if shows_all else _affected(choice, suffering)
     recent = recent_changes(rollouts, affected, now=now)
-    return stop, _put_back_area(server, onlooker, recent, shows_all=shows_all)
+    return stop, _put_back_area(server, onlooker, recent, shows_all=shows_all), fix
 
 
 def _affected(choice: Choice, suffering: Sequence[Affected]) -> Sequence[Affected]:
@@ -229,7 +246,7 @@ def _why_not(
     if not choice.is_complete:
         return f"choose which {choice.scope}"
     if onlooker.actor is None:
-        return "this browser only looks: tidegate server page --as NAME, or log in"
+        return ONLY_LOOKS
     where = resource_of_organisation(onlooker.actor)
     if choice.scope is StopScope.SERVICE:
         if choice.name not in can.services:

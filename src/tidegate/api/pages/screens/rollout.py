@@ -1,5 +1,6 @@
 """One rollout: where it is, what was proven, what was decided, what lies ahead, and what can be done."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -15,7 +16,6 @@ from tidegate.api.pages.onlooker import Looks, Onlooker
 from tidegate.api.pages.rendering import page
 from tidegate.api.shapes.approvals import Awaited
 from tidegate.api.shapes.emergencies import Debt
-from tidegate.api.shapes.evidence import Evidence
 from tidegate.api.shapes.freezes import Freeze
 from tidegate.api.shapes.gates import Gate
 from tidegate.api.shapes.ledger import Entry
@@ -28,7 +28,8 @@ from tidegate.api.showing.ledger import show_entry
 from tidegate.api.showing.look import Look, look_at, show_meter, show_now
 from tidegate.api.showing.stops import show_order
 from tidegate.api.state import ServerState, World, server_of
-from tidegate.domain.quantities import RolloutId
+from tidegate.domain.health.meter import Meter
+from tidegate.domain.quantities import Arm, RolloutId
 from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import Rollout
 from tidegate.errors import NotFoundError, TidegateError
@@ -83,15 +84,11 @@ async def one_rollout(rollout: str, request: Request, outside: World, onlooker: 
     look = look_at(outside, find_rollout(outside, onlooker.caller, rollout))
     people = await people_met(outside, look.rollout)
     shown = await show_now(outside, look)
-    evidence = await run_in_threadpool(
-        show_meter, outside, look, people, look.rollout.phase_since - _BEFORE_THE_FIRST
-    )
-    values = await run_in_threadpool(_values, server_of(request), onlooker, look, evidence)
+    values = await run_in_threadpool(_values, server_of(request), onlooker, look, people)
     return page(
         request,
         "screens/rollout.html",
         rollout=shown,
-        evidence=evidence,
         say=rollout_words,
         drawing=drawing,
         **values,
@@ -103,13 +100,18 @@ _BEFORE_THE_FIRST: Final = timedelta(microseconds=1)
 
 
 def _values(
-    server: ServerState, onlooker: Onlooker, look: Look, evidence: Evidence
+    server: ServerState, onlooker: Onlooker, look: Look, people: Mapping[Arm, int] | None
 ) -> dict[str, Any]:
     outside, rollout = server.outside, look.rollout
+    # Read once for all that shows it: it is the dearest part of the page.
+    meter = read_meter(outside, rollout, look.evidence, look.stored)
+    since = rollout.phase_since - _BEFORE_THE_FIRST
+    evidence = show_meter(outside, look, people, since, meter)
     allowed: tuple[Allowed, ...] = allowed_actions(server, onlooker, rollout)
     gates: list[Gate] = show_gates(outside, rollout).gates
-    ahead, why_not_ahead = _ahead(outside, look)
+    ahead, why_not_ahead = _ahead(outside, look, meter)
     return {
+        "evidence": evidence,
         "allowed": allowed,
         "gates": gates,
         "ahead": ahead,
@@ -121,10 +123,9 @@ def _values(
     }
 
 
-def _ahead(outside: Outside, look: Look) -> tuple[Ahead | None, str]:
+def _ahead(outside: Outside, look: Look, meter: Meter) -> tuple[Ahead | None, str]:
     """Return what lies ahead, None with the reason where that can't be said: it is only a forecast."""
     try:
-        meter = read_meter(outside, look.rollout, look.evidence, look.stored)
         return look_ahead(outside, look.rollout, look.evidence, meter), ""
     except TidegateError as exc:
         return None, exc.message

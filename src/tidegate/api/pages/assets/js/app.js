@@ -155,15 +155,22 @@ async function refresh() {
     byAddress.set(address, [...(byAddress.get(address) || []), element]);
   }
   for (const list of all("[data-live-rows]")) gatherRows(list, byAddress);
-  await Promise.all([...byAddress].map(([address, found]) => refreshFrom(address, found.map((one) => one.id))));
+  await Promise.all([...byAddress].map(([address, found]) => {
+    // Something else may have been chosen to be shown there while this was asked for.
+    const asked = new Map(found.map((one) => [one.id, addressOf(one)]));
+    return refreshFrom(address, [...asked.keys()], (id) => {
+      const element = document.getElementById(id);
+      return addressOf(element) === asked.get(id) && !element?.inert;
+    });
+  }));
   refreshing = null;
   if (acted) hasActed = false;
   if (wanted.size > 0) want(() => false);
 }
 
 function addressOf(element) {
-  if (element.dataset.liveUrl) return element.dataset.liveUrl;
-  return element.closest("[data-live-rows]")?.dataset.liveRows || location.pathname + location.search;
+  if (element?.dataset.liveUrl) return element.dataset.liveUrl;
+  return element?.closest("[data-live-rows]")?.dataset.liveRows || location.pathname + location.search;
 }
 
 // Something dear says that it wants to be asked for less often than the rest (`data-live-pace`, in seconds).
@@ -194,9 +201,8 @@ async function refreshFrom(address, ids, isWanted = () => true) {
     if (answer.status === 401) return location.reload();
     if (!answer.ok) return;
     const text = await answer.text();
-    if (!isWanted()) return;
     const fresh = new DOMParser().parseFromString(text, "text/html");
-    for (const id of ids) swapIn(id, fresh.getElementById(id));
+    for (const id of ids) if (isWanted(id)) swapIn(id, fresh.getElementById(id));
     document.dispatchEvent(new CustomEvent("tidegate:refreshed"));
   } catch {
     becameStale();
@@ -260,7 +266,8 @@ setInterval(() => {
   }
 }, 1_000);
 
-// A form that chooses what parts of its page show: they follow at once, and the address with them.
+// A form that chooses what parts of its page show: they follow at once, and the address with them. Until they
+// do nothing in them can be pressed: it would be about what was chosen before.
 document.addEventListener("change", async (event) => {
   const form = event.target.closest("form[data-shows]");
   if (!form) return;
@@ -268,7 +275,11 @@ document.addEventListener("change", async (event) => {
   history.replaceState(null, "", address);
   const chosen = location.href;
   const isStill = () => location.href === chosen;
-  await refreshFrom(address, form.dataset.shows.split(" "), isStill);
+  const ids = form.dataset.shows.split(" ");
+  const close = (isShut) => ids.forEach((id) => { document.getElementById(id).inert = isShut; });
+  close(true);
+  await refreshFrom(address, ids, isStill);
+  if (isStill()) close(false);
 });
 
 // --- actions -----------------------------------------------------------------------------------------
@@ -370,7 +381,7 @@ document.addEventListener("keydown", (event) => {
 function pressFor(key) {
   const selector = `[data-key="${CSS.escape(key)}"]`;
   const row = document.activeElement?.closest("[data-row]");
-  const free = all(selector).find((element) => !element.closest("[data-row]"));
+  const free = all(selector).find((element) => !element.closest("[data-row], [inert]"));
   const found = (row && one(selector, row)) || free;
   // What belongs to a row is pressed only where that row was chosen: choose one first.
   if (!found) return !row && focusOn(one(`[data-row]:has(${selector})`));

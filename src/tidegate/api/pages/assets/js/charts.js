@@ -90,7 +90,7 @@ async function draw() {
     }
     figure.querySelector("figcaption").textContent = chart.summary;
     for (const panel of chart.panels) drawn.push(drawPanel(uPlot, place, chart, panel));
-    if (focused) place.querySelector(".panel").focus();
+    if (focused) place.querySelector(".chart-panel").focus();
   }
 }
 
@@ -98,7 +98,7 @@ function drawPanel(uPlot, place, chart, panel) {
   const title = document.createElement("h3");
   title.textContent = panel.label;
   const box = document.createElement("div");
-  box.className = "panel";
+  box.className = "chart-panel";
   box.tabIndex = 0;
   box.setAttribute("role", "group");
   box.setAttribute("aria-label", `${chart.signal}, ${panel.label}: left and right go from point to point`);

@@ -1,0 +1,190 @@
+"""
+How much is answered at once, so that a stop finds the server free however many others ask.
+
+A bounded number of requests is worked on and a bounded number waits for that; whatever comes beyond is
+refused at once, which costs next to nothing. What lasts by its nature (waiting for events, watching a page)
+has places of its own. Rule: what stops something, says that something is wrong, or asks whether the server
+lives needs no place and is never refused here. See docs/adr/0034.
+
+Not here: how fast one token may ask (`limits`), and who may ask for what (`access`).
+"""
+
+import asyncio
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tidegate.api.access import LASTS, PERMISSION
+from tidegate.api.limits import NEVER_LIMITED
+from tidegate.api.problems import problem_of, problem_response
+from tidegate.domain.access.permissions import Permission
+from tidegate.errors import OverloadedError
+
+RETRY_AFTER_SECONDS: Final = 1
+GIVES_WAY_FOR_SECONDS: Final = 0.5
+"""How long what isn't a stop may be put off by stops: longer than they need, too short to shut it out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """
+    How many requests may be worked on, wait for that, and last. Each at least 1.
+
+    Few at work: each one's Python is run in turn with a halt's, so a halt waits for some of them.
+    """
+
+    working: int
+    waiting: int
+    lasting: int
+
+
+class Routes:
+    """Which requests some routes take."""
+
+    def __init__(self, routes: Collection[APIRoute]) -> None:
+        self._takes = [(frozenset(route.methods or ()), route.path_regex) for route in routes]
+
+    def take(self, scope: Scope) -> bool:
+        """Return whether one of them takes the request of *scope*."""
+        method, path = scope["method"], scope["path"]
+        return any(method in methods and regex.match(path) for methods, regex in self._takes)
+
+
+STOPS: Final = frozenset({Permission.HALT, Permission.ALARM})
+"""Permissions of what stops something: it needs no place, and nothing else is begun meanwhile."""
+
+
+def taking(routers: Sequence[APIRouter], permissions: Collection[Permission]) -> Routes:
+    """Return the routes that need one of *permissions*."""
+    return Routes([route for route in _routes(routers) if _permission(route) in permissions])
+
+
+def lasting(routers: Sequence[APIRouter]) -> Routes:
+    """Return the routes whose requests last because they wait for something to happen."""
+    return Routes([route for route in _routes(routers) if (route.openapi_extra or {}).get(LASTS)])
+
+
+class Admission:
+    """Lets a bounded number of requests in, and every stop."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        places: Places,
+        routers: Sequence[APIRouter],
+        bounded: Collection[str] = (),
+    ) -> None:
+        """Stand before *app*, which is made of *routers*; paths of *bounded* are bounded elsewhere."""
+        self._app = app
+        self._bounded = frozenset(bounded)
+        self._stopping = taking(routers, STOPS)
+        self._free = taking(routers, NEVER_LIMITED - STOPS)
+        self._lasting = lasting(routers)
+        self._at_work = _Line(places.working, waiting=places.waiting)
+        self._lasts = _Line(places.lasting, waiting=0)
+        self._stops = _Stops()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (the ASGI interface)."""
+        if scope["type"] != "http" or scope["path"] in self._bounded or self._free.take(scope):
+            await self._app(scope, receive, send)
+            return
+        if self._stopping.take(scope):
+            with self._stops.one_more():
+                await self._app(scope, receive, send)
+            return
+        line = self._lasts if self._lasting.take(scope) else self._at_work
+        if not await line.enter():
+            await REFUSAL(scope, receive, send)
+            return
+        try:
+            await self._stops.are_over()
+            await self._app(scope, receive, send)
+        finally:
+            line.leave()
+
+
+class _Stops:
+    """The stops that are under way: nothing else is begun meanwhile, for a while."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._over = asyncio.Event()
+        self._over.set()
+
+    @contextmanager
+    def one_more(self) -> Iterator[None]:
+        """Count one for the length of a block."""
+        self._count += 1
+        self._over.clear()
+        try:
+            yield
+        finally:
+            self._count -= 1
+            if not self._count:
+                self._over.set()
+
+    async def are_over(self) -> None:
+        """Wait until none is under way, but not for ever: stops without end must not shut out a look."""
+        if self._over.is_set():
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GIVES_WAY_FOR_SECONDS):
+                await self._over.wait()
+
+
+class _Line:
+    """A bounded number of places, and a bounded line for them: first come, first served."""
+
+    def __init__(self, places: int, *, waiting: int) -> None:
+        self._free = asyncio.Semaphore(places)
+        self._may_wait = waiting
+        self._waiting = 0
+
+    async def enter(self) -> bool:
+        """Take a place, if need be after those who came before; False when the line is full."""
+        if not self._free.locked():
+            # Doesn't wait: a semaphore that isn't locked lets in at once.
+            return await self._free.acquire()
+        if self._waiting >= self._may_wait:
+            return False
+        self._waiting += 1
+        try:
+            return await self._free.acquire()
+        finally:
+            self._waiting -= 1
+
+    def leave(self) -> None:
+        """Give a place back."""
+        self._free.release()
+
+
+def _routes(routers: Sequence[APIRouter]) -> Iterator[APIRoute]:
+    for router in routers:
+        for route in router.routes:
+            # Every one of ours is an APIRoute; what a router includes has its own place in the list.
+            if isinstance(route, APIRoute):
+                yield route
+
+
+def _permission(route: APIRoute) -> Permission | None:
+    named = (route.openapi_extra or {}).get(PERMISSION)
+    return None if named is None else Permission(named)
+
+
+REFUSAL: Final = problem_response(
+    problem_of(
+        OverloadedError(
+            "the server is asked for more than it can answer",
+            hint=f"ask again in {RETRY_AFTER_SECONDS} s; halts, stop orders and alarms are never refused",
+        )
+    ),
+    {"retry-after": str(RETRY_AFTER_SECONDS)},
+)
+"""Made once: what is refused must cost less than what is answered."""

@@ -1,0 +1,1 @@
+"""Looking back at what went wrong: what happened, what caught it, what it cost. Pure."""

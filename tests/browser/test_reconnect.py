@@ -1,0 +1,39 @@
+"""A page whose server was away says so, and is right when it comes back."""
+
+import re
+from collections import Counter
+
+from playwright.async_api import expect
+
+from tidegate.testing.scenes import Scene
+
+WITHIN_MS = 60_000
+POLLS_AFTER_MS = 16_000
+DECISION = re.compile(r"\bd-\d+\b")
+
+
+async def test_what_happened_while_the_server_was_away_is_on_the_page(fresh, visit) -> None:
+    """Nothing is missed, no decision is listed twice, and the page was never opened anew."""
+    served = await fresh(Scene.NORMAL)
+    rollout = served.staged.rollouts["orders-api"]
+    visitor = await visit(served)
+    page = visitor.page
+    await page.clock.install()
+    await visitor.open(f"/rollouts/{rollout}")
+    await page.evaluate("window.neverLeft = true")
+    await expect(page.locator("main")).to_contain_text("phase 2 of 5")
+
+    await served.stop()
+    await expect(page.locator("#live")).to_contain_text("not live since", timeout=WITHIN_MS)
+    await served.staged.traffic.pass_ticks(6)
+    now = served.staged.world.rollout(rollout)
+    await served.start()
+    await page.clock.fast_forward(POLLS_AFTER_MS)
+
+    shown = f"phase {now.phase_index + 1} of 5"
+    assert shown != "phase 2 of 5"
+    await expect(page.locator("main")).to_contain_text(shown, timeout=WITHIN_MS)
+    listed = Counter(DECISION.findall(await page.locator("main").inner_text()))
+    assert listed, "no decision is listed at all"
+    assert [one for one, times in listed.items() if times > 1] == []
+    assert await page.evaluate("window.neverLeft")
