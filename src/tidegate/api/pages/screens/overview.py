@@ -5,6 +5,7 @@ Its address says all that it shows: filter, density, page. Two parts of it are a
 change: the rows of some services, and what stands above them.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final
@@ -18,27 +19,23 @@ from tidegate.api.pages.onlooker import Looks, Onlooker, may
 from tidegate.api.pages.rendering import page
 from tidegate.api.showing.fleet.attention import (
     NeedCard,
-    NextCard,
     need_card,
     next_card,
     sorted_cards,
 )
-from tidegate.api.showing.fleet.cells import MOST_COLUMNS, Cell, Column, columns_of
+from tidegate.api.showing.fleet.cells import MOST_COLUMNS, Column, columns_of
 from tidegate.api.showing.fleet.filtering import KEYS, FleetFilter, read_filter
+from tidegate.api.showing.fleet.parts import Count, Link, Matrix, Ring, Summary
 from tidegate.api.showing.fleet.rows import (
     FleetRow,
-    ServiceRows,
     by_service,
-    count_states,
-    elsewhere,
-    line_of,
     rows_of,
 )
 from tidegate.api.state import ServerState, World, server_of
 from tidegate.domain.access.permissions import Permission
 from tidegate.domain.quantities import ServiceName
+from tidegate.domain.rollout.model import Rollout
 from tidegate.errors import InvalidRequestError
-from tidegate.ports.runner import Pulse
 from tidegate.usecases.fleet import Fleet, is_due_for_approval, read_fleet, why_not_theirs
 from tidegate.usecases.fleet_needs import Need, NeedKind, needs_of
 from tidegate.usecases.fleet_next import next_decisions
@@ -63,70 +60,6 @@ ALWAYS_COUNTED: Final = ("halted", "held", "baking")
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 Asked = Annotated[str, Query()]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Count:
-    """How many rollouts there are of something, and where they are alone."""
-
-    label: str
-    state: str
-    count: int
-    address: str
-    is_here: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
-    """A place to go: a kind, a density, a page, a view."""
-
-    label: str
-    address: str
-    is_here: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ring:
-    """Neighbouring columns of one ring."""
-
-    name: str
-    targets: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """What stands above the matrix."""
-
-    counts: tuple[Count, ...]
-    needs: tuple[NeedCard, ...]
-    needs_count: int
-    needs_address: str
-    ahead: tuple[NextCard, ...]
-    pulse: Pulse | None
-    read_ms: float
-    address: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Matrix:
-    """The matrix: columns, and the services of one page. `total` counts the services on all pages."""
-
-    columns: tuple[Column, ...]
-    rings: tuple[Ring, ...]
-    has_others: bool
-    services: tuple[ServiceRows, ...]
-    total: int
-    dense: bool
-    pages: tuple[Link, ...]
-    rows_address: str
-
-    def line(self, row: FleetRow) -> Sequence[Cell]:
-        """Return the cells of *row*, one per column."""
-        return line_of(row, self.columns)
-
-    def elsewhere(self, row: FleetRow) -> str:
-        """Return what *row* is on targets that have no column."""
-        return elsewhere(row, self.columns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +98,7 @@ def overview(
         request,
         "screens/overview.html",
         place=place,
-        summary=_summary(server_of(request), onlooker, fleet, needs, rows, place),
+        summary=_summary(server_of(request), onlooker, fleet, needs, place),
         matrix=matrix,
         is_empty=not rows,
         filter_keys=KEYS,
@@ -183,12 +116,11 @@ def summary(
     place = _place(q, density, 1)
     fleet = read_fleet(outside, onlooker.caller)
     needs = needs_of(fleet)
-    rows = rows_of(fleet, needs)
     return page(
         request,
         "screens/overview_summary.html",
         place=place,
-        summary=_summary(server_of(request), onlooker, fleet, needs, rows, place),
+        summary=_summary(server_of(request), onlooker, fleet, needs, place),
     )
 
 
@@ -252,12 +184,11 @@ def _summary(
     onlooker: Onlooker,
     fleet: Fleet,
     needs: Sequence[Need],
-    rows: Sequence[FleetRow],
     place: Place,
 ) -> Summary:
     outside = server.outside
     return Summary(
-        counts=_counts(place, rows),
+        counts=_counts(place, fleet.rollouts),
         needs=_need_cards(server, onlooker, needs),
         needs_count=len(needs),
         needs_address=place.address(q=str(place.filter.with_only("needs", "person"))),
@@ -287,21 +218,22 @@ def _need_cards(
     return tuple(sorted_cards([need_card(one, why_not, can_lift=can_lift) for one in listed]))
 
 
-def _counts(place: Place, rows: Sequence[FleetRow]) -> tuple[Count, ...]:
-    counts = count_states(rows)
+def _counts(place: Place, rollouts: Sequence[Rollout]) -> tuple[Count, ...]:
+    # Of rollouts and not of rows: rows are dear, and these are asked for whenever anything happens.
+    counts = Counter(one.state.value for one in rollouts)
     asked = place.filter.values_of("state")
     return tuple(
         Count(
             label=state if state != "planned" else "queued",
             state=state,
-            count=counts.get(state, 0),
+            count=counts[state],
             address=place.address(
                 q=str(place.filter.with_only("state", *(() if asked == (state,) else (state,))))
             ),
             is_here=state in asked,
         )
         for state in COUNTED
-        if counts.get(state) or state in ALWAYS_COUNTED
+        if counts[state] or state in ALWAYS_COUNTED
     )
 
 

@@ -184,11 +184,3 @@ def _waits(fleet: Fleet, rollout: Rollout) -> tuple[str, datetime | None]:
 
 def _cut(words: str) -> str:
     return words if len(words) <= LONGEST_WAIT else f"{words[: LONGEST_WAIT - 1]}…"
-
-
-def count_states(rows: Sequence[FleetRow]) -> dict[str, int]:
-    """Return how many rollouts are in each state."""
-    counts: dict[str, int] = {}
-    for row in rows:
-        counts[row.mark_state] = counts.get(row.mark_state, 0) + 1
-    return counts
