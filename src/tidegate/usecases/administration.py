@@ -97,7 +97,7 @@ def configured(outside: Outside, caller: Caller) -> Configured:
             last[spec.name] = _last_measured(transaction, access, spec.name)
             gates += _gates(outside, transaction, access, spec)
     sources = tuple(
-        one for spec in specs.values() for one in _sources(outside, spec, last[spec.name])
+        one for spec in specs.values() for one in _sources(outside, caller, spec, last[spec.name])
     )
     return Configured(sources=sources, gates=tuple(gates), unreadable=unreadable)
 
@@ -113,9 +113,9 @@ def _last_measured(
 
 
 def _sources(
-    outside: Outside, spec: ServiceSpec, last_at: datetime | None
+    outside: Outside, caller: Caller, spec: ServiceSpec, last_at: datetime | None
 ) -> Iterator[SourceOfSignals]:
-    said = service_health(outside, spec.name).signals
+    said = service_health(outside, caller, spec.name).signals
     by_source: dict[str, dict[str, SignalHealth]] = {}
     for name, signal in specs_of(spec.plan).items():
         known = said.get(name)

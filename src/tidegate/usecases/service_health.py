@@ -3,7 +3,8 @@ How well a service is, and why: its health model filled with what its signals ha
 
 The states come from the evidence of the service's rollouts under way, since signals compare candidate
 and baseline, and from limits that somebody has just asked for (`ask_signals`). Without either a node is
-unknown and says so. A node named like another service is that service, as its own rollouts show it.
+unknown and says so. A node named like another service is that service, as its own rollouts show it to
+whoever may read them; to others it is a part that nobody watches.
 """
 
 import json
@@ -14,6 +15,7 @@ from typing import Final
 
 from tidegate.documents.records import from_json
 from tidegate.documents.service_file import from_canonical
+from tidegate.domain.access.model import Caller
 from tidegate.domain.health.evidence import Evidence
 from tidegate.domain.health.model import (
     ANYTHING,
@@ -37,7 +39,9 @@ from tidegate.domain.rollout.model import Rollout
 from tidegate.domain.rollout.seen import phase_in_force
 from tidegate.errors import InvalidRequestError
 from tidegate.ports.store import Transaction
+from tidegate.usecases.access import Access, access_in
 from tidegate.usecases.outside import Outside, unknown_service
+from tidegate.usecases.reading import readable_services
 
 _WORST_FIRST: Final = (Health.UNHEALTHY, Health.DEGRADED, Health.UNKNOWN, Health.HEALTHY)
 
@@ -71,16 +75,18 @@ class ServiceHealth:
 
 def service_health(
     outside: Outside,
+    caller: Caller,
     service: ServiceName,
     *,
     asked: Mapping[str, SignalHealth] | None = None,
     supposed: Mapping[str, Health] | None = None,
 ) -> ServiceHealth:
     """
-    Return how well *service* is.
+    Return how well *service* is, as far as *caller* may know of the services that it needs.
 
     Args:
         outside: The world; only the store and the clock are used.
+        caller: Who looks. That they may read *service* itself was ruled on before.
         service: Its name.
         asked: What signals said that were just asked, by name. It comes before older evidence, unless
             that shows trouble.
@@ -99,7 +105,8 @@ def service_health(
         plan = plan_in_force(spec, active)
         model = model_of_service(plan.health, service, tuple(specs_of(plan)))
         signals = _with_asked(_said(transaction, plan, active, now), asked or {})
-        needed = _Services(transaction, now).of(model, path=(service,))
+        access = access_in(transaction, caller, now)
+        needed = _Services(transaction, access).of(model, path=(service,))
     _refuse_unknown(model, supposed)
     own = own_health(model, signals, needed)
     for name, health in supposed.items():
@@ -233,12 +240,12 @@ def _with_asked(
 
 
 class _Services:
-    """The states of services that others need, each worked out once."""
+    """The states of services that others need, of those that the caller may read."""
 
-    def __init__(self, transaction: Transaction, now: datetime) -> None:
+    def __init__(self, transaction: Transaction, access: Access) -> None:
         self._transaction = transaction
-        self._now = now
-        self._names = {record.name for record in transaction.services()}
+        self._now = access.now
+        self._names = {record.name for record in readable_services(transaction, access)}
 
     def of(self, model: HealthModel, *, path: tuple[str, ...]) -> dict[str, OwnHealth]:
         """

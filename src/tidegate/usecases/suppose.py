@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tidegate.domain.access.model import Caller
 from tidegate.domain.health.evidence import is_binding
 from tidegate.domain.health.model import Health
 from tidegate.domain.plan.model import Effect, SignalSpec
@@ -62,12 +63,15 @@ class Supposition:
         return min((one.act for one in self.acts), key=[*Act].index, default=Act.NOTHING)
 
 
-def suppose_unhealthy(outside: Outside, before: ServiceHealth, node: str) -> Supposition:
+def suppose_unhealthy(
+    outside: Outside, caller: Caller, before: ServiceHealth, node: str
+) -> Supposition:
     """
     Return what would follow if *node* were unhealthy.
 
     Args:
         outside: The world; only the store and the clock are used.
+        caller: Who looks.
         before: The service's health as it is.
         node: A node of its model.
 
@@ -76,7 +80,7 @@ def suppose_unhealthy(outside: Outside, before: ServiceHealth, node: str) -> Sup
         StoreError: the store can't be read.
     """
     service = before.service
-    after = service_health(outside, service, supposed={node: Health.UNHEALTHY})
+    after = service_health(outside, caller, service, supposed={node: Health.UNHEALTHY})
     with outside.store.begin(read_only=True) as transaction:
         active = active_rollouts(transaction, ServiceName(service))
     names = next(one.signals for one in after.model.nodes if one.name == node)

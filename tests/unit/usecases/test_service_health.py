@@ -4,7 +4,9 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from two_tenants import a_person, file_grant
 
+from tidegate.domain.access.model import Caller, CallerKind
 from tidegate.domain.health.model import Health
 from tidegate.domain.health.readings import Quality, Reading, SeriesCounts
 from tidegate.domain.quantities import Arm, ServiceName
@@ -16,6 +18,7 @@ from tidegate.usecases.ask_signals import Asked, ask_signals
 from tidegate.usecases.service_health import service_health
 
 SHOP = ServiceName("shop")
+ROOT = Caller(name="root", kind=CallerKind.PERSON, person="root", is_root=True)
 EU = a_placement()
 WITH_MODEL = DOCUMENT.replace(
     "signals: [{name: errors, kind: errors}]",
@@ -65,7 +68,7 @@ async def test_a_healthy_rollout_shows_healthy_nodes_and_nothing_it_does_not_kno
     world = MemoryWorld()
     await baking(world)
 
-    found = service_health(world.outside, SHOP)
+    found = service_health(world.outside, ROOT, SHOP)
 
     assert found.nodes["shop-db"].health is Health.HEALTHY
     assert found.nodes["shop"].own.health is Health.HEALTHY
@@ -83,7 +86,7 @@ async def test_a_broken_limit_of_a_dependency_explains_the_service() -> None:
     world = MemoryWorld()
     await baking(world, lock_wait=4.0)
 
-    found = service_health(world.outside, SHOP, supposed={"payments": Health.HEALTHY})
+    found = service_health(world.outside, ROOT, SHOP, supposed={"payments": Health.HEALTHY})
 
     assert found.health is Health.DEGRADED
     assert found.because == (
@@ -99,7 +102,7 @@ async def test_evidence_that_is_too_old_says_nothing() -> None:
     await baking(world)
     world.clock.advance(timedelta(minutes=1))
 
-    found = service_health(world.outside, SHOP)
+    found = service_health(world.outside, ROOT, SHOP)
 
     assert found.nodes["shop-db"].health is Health.UNKNOWN
     assert "last measured at" in found.nodes["shop-db"].own.why
@@ -111,8 +114,8 @@ async def test_without_a_rollout_nothing_is_known_until_it_is_asked() -> None:
     await world.installed(document=WITH_MODEL)
     world.signals.put(EU, "db-lock-wait", a_limit_reading(world.clock.now(), 0.2))
 
-    before = service_health(world.outside, SHOP)
-    after = service_health(world.outside, SHOP, asked=(await ask(world)).said)
+    before = service_health(world.outside, ROOT, SHOP)
+    after = service_health(world.outside, ROOT, SHOP, asked=(await ask(world)).said)
 
     assert before.nodes["shop-db"].own.why.endswith("no rollout is under way, and it wasn't asked")
     assert after.nodes["shop-db"].health is Health.HEALTHY
@@ -124,7 +127,7 @@ async def test_a_supposed_state_spreads_as_a_real_one() -> None:
     world = MemoryWorld()
     await baking(world)
 
-    found = service_health(world.outside, SHOP, supposed={"shop-db": Health.UNHEALTHY})
+    found = service_health(world.outside, ROOT, SHOP, supposed={"shop-db": Health.UNHEALTHY})
 
     assert found.health is Health.UNHEALTHY
     assert found.explained_by == "shop-db"
@@ -137,7 +140,7 @@ async def test_a_node_that_does_not_exist_can_not_be_supposed() -> None:
     await world.installed(document=WITH_MODEL)
 
     with pytest.raises(InvalidRequestError) as caught:
-        service_health(world.outside, SHOP, supposed={"shop-bd": Health.UNHEALTHY})
+        service_health(world.outside, ROOT, SHOP, supposed={"shop-bd": Health.UNHEALTHY})
 
     assert caught.value.hint == "take one of: shop, shop-db, payments"
 
@@ -147,7 +150,7 @@ async def test_an_unknown_service_is_told() -> None:
     world = MemoryWorld()
 
     with pytest.raises(NotFoundError):
-        service_health(world.outside, ServiceName("nobody"))
+        service_health(world.outside, ROOT, ServiceName("nobody"))
     with pytest.raises(NotFoundError):
         await ask_signals(world.outside, ServiceName("nobody"))
 
@@ -161,7 +164,7 @@ async def test_a_node_that_is_another_service_has_its_state() -> None:
     other = await world.start("1.0.0", document=payments)
     await world.run(other.id, until=lambda now: now.settled)
     await baking(world)
-    idle = service_health(world.outside, SHOP)
+    idle = service_health(world.outside, ROOT, SHOP)
     other = await world.start("1.1.0", document=payments)
     (shop,) = idle.rollouts
     for _ in range(8):
@@ -170,11 +173,16 @@ async def test_a_node_that_is_another_service_has_its_state() -> None:
         await world.turns(other.id)
         world.clock.advance(timedelta(seconds=1))
 
-    found = service_health(world.outside, SHOP)
+    found = service_health(world.outside, ROOT, SHOP)
+    file_grant(world, "person:kim", "viewer", "default/default/lab/eu")
+    untold = service_health(world.outside, a_person("kim", "default"), SHOP)
 
     assert idle.nodes["payments"].own.why == ("no rollout of it is under way, so nobody watches it")
     assert found.nodes["payments"].health is Health.HEALTHY
     assert found.health is Health.HEALTHY
+    # Who may read the shop and not payments isn't told how payments is, and unknown is never well.
+    assert untold.nodes["payments"].health is Health.UNKNOWN
+    assert untold.health is not Health.HEALTHY
 
 
 async def test_asking_tells_what_every_source_gave() -> None:
@@ -282,10 +290,10 @@ async def test_what_waits_in_the_queue_makes_nothing_unknown() -> None:
     """A second change that serves nobody yet hides nothing of what the first one shows."""
     world = MemoryWorld()
     await baking(world)
-    before = service_health(world.outside, SHOP)
+    before = service_health(world.outside, ROOT, SHOP)
     queued = await world.start("1.2.0", document=WITH_MODEL)
 
-    found = service_health(world.outside, SHOP)
+    found = service_health(world.outside, ROOT, SHOP)
 
     assert world.rollout(queued.id).state is State.PLANNED
     assert found.nodes["shop"].own == before.nodes["shop"].own

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from tidegate.domain.access.model import Caller, CallerKind
 from tidegate.domain.health.model import Health
 from tidegate.domain.plan.model import Effect, Limit, SignalKind, SignalSpec
 from tidegate.domain.quantities import ServiceName
@@ -15,6 +16,7 @@ from tidegate.usecases.service_health import service_health
 from tidegate.usecases.suppose import Act, act_of, acts_of, suppose_unhealthy
 
 SHOP = ServiceName("shop")
+ROOT = Caller(name="root", kind=CallerKind.PERSON, person="root", is_root=True)
 WITH_MODEL = DOCUMENT.replace(
     "signals: [{name: errors, kind: errors}]",
     """signals:
@@ -83,7 +85,9 @@ async def test_trouble_of_a_database_spreads_and_holds_what_bakes() -> None:
     going = await world.start("1.1.0", document=WITH_MODEL)
     await world.run(going.id, until={State.BAKING})
 
-    found = suppose_unhealthy(world.outside, service_health(world.outside, SHOP), "shop-db")
+    found = suppose_unhealthy(
+        world.outside, ROOT, service_health(world.outside, ROOT, SHOP), "shop-db"
+    )
 
     assert {one.node: one.after for one in found.changed} == {
         "shop": Health.UNHEALTHY,
@@ -98,7 +102,9 @@ async def test_a_part_that_nothing_measures_would_stop_nothing() -> None:
     world = MemoryWorld()
     await world.installed(document=WITH_MODEL)
 
-    found = suppose_unhealthy(world.outside, service_health(world.outside, SHOP), "payments")
+    found = suppose_unhealthy(
+        world.outside, ROOT, service_health(world.outside, ROOT, SHOP), "payments"
+    )
 
     assert found.acts == ()
     assert found.strongest is Act.NOTHING
@@ -111,4 +117,4 @@ async def test_a_node_that_isnt_there_is_refused() -> None:
     await world.installed(document=WITH_MODEL)
 
     with pytest.raises(InvalidRequestError, match="has no node 'db'"):
-        suppose_unhealthy(world.outside, service_health(world.outside, SHOP), "db")
+        suppose_unhealthy(world.outside, ROOT, service_health(world.outside, ROOT, SHOP), "db")

@@ -45,7 +45,7 @@ def get_service_health(
     """Return the states that the service's rollouts show, and why; asks no source."""
     supposed = dict(_supposed(one) for one in what_if or ())
     service = readable_service(outside, caller, ServiceName(name)).name
-    return show_health(service_health(outside, service, supposed=supposed))
+    return show_health(service_health(outside, caller, service, supposed=supposed))
 
 
 @router.post("/test", **operation(Permission.READ, *_FAILING))
@@ -53,7 +53,7 @@ async def test_service_health(name: str, outside: World, caller: Calls) -> shape
     """Ask every signal's source now; return what each gave and what that would do to a rollout."""
     service = readable_service(outside, caller, ServiceName(name)).name
     asked = await ask_signals(outside, service)
-    return show_test(service_health(outside, service, asked=asked.said), asked)
+    return show_test(service_health(outside, caller, service, asked=asked.said), asked)
 
 
 @router.get("/history", **operation(Permission.READ, *_FAILING))

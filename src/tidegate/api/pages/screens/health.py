@@ -162,7 +162,7 @@ async def health(
 def _facts(
     outside: Outside, caller: Caller, name: ServiceName, *, red: str, with_past: bool
 ) -> Facts:
-    found = service_health(outside, name)
+    found = service_health(outside, caller, name)
     now = outside.clock.now()
     with outside.store.begin(read_only=True) as transaction:
         access = access_in(transaction, caller, now)
@@ -190,7 +190,7 @@ def _facts(
             changed[node.name] = mine
     return Facts(
         health=found,
-        supposed=suppose_unhealthy(outside, found, red) if red else None,
+        supposed=suppose_unhealthy(outside, caller, found, red) if red else None,
         changed=changed,
         roles={
             node.name: _role(found, node.name, is_component=node.name in components, others=others)

@@ -164,7 +164,7 @@ def _kept(outside: Outside, caller: Caller, record: ServiceRecord) -> Kept:
         policy = readable_policy(transaction, access)
         placements = () if spec is None else on_record(transaction, spec, rollouts)
         delivery = delivery_of(transaction, rollouts, now)
-    health, health_problem = _health(outside, record.name)
+    health, health_problem = _health(outside, caller, record.name)
     return Kept(
         record=record,
         spec=spec,
@@ -186,9 +186,11 @@ def _active(rollouts: Sequence[Rollout]) -> list[Rollout]:
     return sorted(found, key=lambda one: one.state is State.PLANNED)
 
 
-def _health(outside: Outside, name: ServiceName) -> tuple[ServiceHealth | None, str]:
+def _health(
+    outside: Outside, caller: Caller, name: ServiceName
+) -> tuple[ServiceHealth | None, str]:
     try:
-        return show_health(service_health(outside, name)), ""
+        return show_health(service_health(outside, caller, name)), ""
     except TidegateError as exc:
         return None, exc.message
 
