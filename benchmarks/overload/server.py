@@ -17,7 +17,8 @@ import httpx
 
 from tidegate.drivers.component.memory import MemoryComponent
 from tidegate.drivers.runner.inprocess import InProcessRunner
-from tidegate.main import compose_world, serving
+from tidegate.main.serving import serving
+from tidegate.main.world import compose_world
 from tidegate.ports.store import ServiceRecord
 from tidegate.settings import Settings
 from tidegate.telemetry import logs

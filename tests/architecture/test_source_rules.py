@@ -19,7 +19,7 @@ TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
 MAY_PRINT = (
     "cli/",
     "lab/",
-    "main.py",
+    "main/",
     # A program that becomes Envoy; what it prints is the head of Envoy's log.
     "drivers/traffic/envoy_boot.py",
 )

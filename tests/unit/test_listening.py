@@ -3,7 +3,7 @@
 import pytest
 
 from tidegate.errors import InvalidRequestError
-from tidegate.main import _hosts, _listen
+from tidegate.main.listening import hosts_of, listen
 from tidegate.settings import Settings
 
 OTHER = "127.0.0.2"
@@ -13,14 +13,14 @@ OTHER = "127.0.0.2"
 def test_claimed_names_stay_on_loopback() -> None:
     """Where one token opens everything, nobody else's machine can send one."""
     with pytest.raises(InvalidRequestError, match="one token opens everything") as refused:
-        _listen(Settings(listen_host=OTHER, listen_port=0))
+        listen(Settings(listen_host=OTHER, listen_port=0))
 
     assert "TIDEGATE_IDENTITY=verified" in refused.value.hint
 
 
 def test_verified_names_may_come_from_elsewhere() -> None:
     """The listening socket is where it was asked to be."""
-    listener = _listen(Settings(listen_host=OTHER, listen_port=0, identity="verified"))
+    listener = listen(Settings(listen_host=OTHER, listen_port=0, identity="verified"))
     try:
         assert listener.getsockname()[0] == OTHER
     finally:
@@ -35,7 +35,7 @@ def test_a_server_goes_by_the_names_that_are_set() -> None:
         allowed_hosts=" a.example ,B.example,",
     )
 
-    assert _hosts(settings) == {
+    assert hosts_of(settings) == {
         "127.0.0.1",
         "localhost",
         "::1",

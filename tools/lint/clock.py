@@ -31,7 +31,7 @@ OWN_CLOCKS = {
     "drivers/traffic/envoy_boot.py": "a program that runs alone at each start of Envoy",
     "drivers/component/process_versions.py": "how long a cached hash is believed; no decision's input",
     "testing/contracts/signals.py": "compares what a real source says with the real time",
-    "main.py": "the composition root waits for its own parts",
+    "main/": "the composition root waits for its own parts",
 }
 
 READINGS = {

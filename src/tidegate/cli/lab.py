@@ -119,7 +119,7 @@ def _up(state_dir: Path | None, *, once: bool, output: str, port: int) -> None:
             f"a lab runs already: {already.url}",
             hint="end it with `tidegate lab down`, or give this one another folder: --state-dir DIR",
         )
-    from tidegate.main import run_lab
+    from tidegate.main.commands import run_lab
 
     raise typer.Exit(run_lab(LabOptions(state_dir=folder, once=once, output=output, port=port)))
 

@@ -26,7 +26,7 @@ def run(
 ) -> None:
     """Run the server until it is told to end (Ctrl-C). Rollouts go on when it is started again."""
     # The server's parts take a while to load; no other command needs them.
-    from tidegate.main import run_server
+    from tidegate.main.commands import run_server
 
     raise typer.Exit(run_server(host, port))
 
@@ -42,7 +42,7 @@ def stop(
     ] = False,
 ) -> None:
     """End the server of this machine. Traffic stays as it is, unless --workloads is given."""
-    from tidegate.main import stop_server
+    from tidegate.main.commands import stop_server
 
     print(f"ended {stop_server(workloads=workloads)}")
 
