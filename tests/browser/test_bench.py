@@ -96,4 +96,4 @@ async def test_a_visitor_is_who_the_test_says(options, words: str, scenes, visit
 
     await visitor.open("/")
 
-    assert words in (await visitor.page.locator(".menu-body").text_content() or "")
+    assert words in (await visitor.page.locator("header .menu-body").text_content() or "")
