@@ -24,8 +24,13 @@ Scenes = Callable[..., Awaitable[ServedScene]]
 Visit = Callable[..., Awaitable[Visitor]]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of this folder, so that they share the loop, the process and the browser."""
+    """
+    Mark the tests of this folder, so that they share the loop, the process and the browser.
+
+    First of all: xdist reads the groups in this very step.
+    """
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.browser)
