@@ -14,7 +14,6 @@ Run: `python benchmarks/halt_all.py [--rollouts N] [--watched S] [-o json]`.
 
 import argparse
 import asyncio
-import json
 import os
 import signal
 import subprocess
@@ -28,6 +27,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import engine
+from reporting import report
 
 from tidegate.domain.access.model import Caller, CallerKind
 from tidegate.domain.quantities import NO_EXPOSURE, Generation, Placement, Version
@@ -259,19 +259,10 @@ def main() -> int:
         asyncio.run(order_and_die(options.order_and_die, options.rollouts, options.watched))
         return 1
     results = asyncio.run(measure(options.rollouts, options.watched))
-    met = {name: results[name] <= budget for name, budget in BUDGETS.items()}
     if results["freeze_rises_before"] == 0:
         print("nothing rose before the order: this measured nothing", file=sys.stderr)
         return 1
-    if options.o == "json":
-        print(json.dumps({"results": results, "budgets": BUDGETS}, indent=2))
-    else:
-        for name, value in results.items():
-            verdict = ""
-            if name in BUDGETS:
-                verdict = f"   budget {BUDGETS[name]:g}: {'met' if met[name] else 'MISSED'}"
-            print(f"{name:<26} {value:10.3f}{verdict}")
-    return 0 if all(met.values()) else 1
+    return report(results, BUDGETS, as_json=options.o == "json", digits=3)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import engine
+from reporting import report
 
 from tidegate.documents.service_file import read_service
 
@@ -258,16 +259,7 @@ def main() -> int:
         commands=options.commands,
         fresh=options.fresh,
     )
-    met = {name: results[name] <= budget for name, budget in BUDGETS.items()}
-    if options.o == "json":
-        print(json.dumps({"results": results, "budgets": BUDGETS}, indent=2))
-    else:
-        for name, value in results.items():
-            verdict = ""
-            if name in BUDGETS:
-                verdict = f"   budget {BUDGETS[name]:g}: {'met' if met[name] else 'MISSED'}"
-            print(f"{name:<22} {value:10.1f}{verdict}")
-    return 0 if all(met.values()) else 1
+    return report(results, BUDGETS, as_json=options.o == "json", digits=1)
 
 
 if __name__ == "__main__":
