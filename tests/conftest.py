@@ -1,10 +1,16 @@
-"""What tests of several folders share: real servers that are started once for all of them."""
+"""
+What tests of several folders share: real servers that are started once for all of them, and which tests
+run in one process.
+"""
 
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from one_after_another import GroupedByPath, group_of
 from sqlalchemy import create_engine, make_url
 
 from tidegate.testing.postgres import running_postgres
@@ -33,3 +39,15 @@ def postgres_url(postgres_server: str) -> str:
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
     engine.dispose()
     return make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupedByPath:
+    """Let tests that must not run beside each other run in one process."""
+    return GroupedByPath(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the groups, which last longest, so that no process waits for one at the end."""
+    items.sort(key=lambda item: group_of(Path(item.nodeid)) is None)

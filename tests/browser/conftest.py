@@ -24,17 +24,11 @@ Scenes = Callable[..., Awaitable[ServedScene]]
 Visit = Callable[..., Awaitable[Visitor]]
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """
-    Mark the tests of this folder, so that they share the loop, the process and the browser.
-
-    First of all: xdist reads the groups in this very step.
-    """
+    """Mark the tests of this folder, so that they share the loop and the browser."""
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
             if inspect.iscoroutinefunction(getattr(item, "obj", None)):
                 # First, since the one that every coroutine has says the test's own loop.
                 item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)

@@ -34,7 +34,6 @@ PROGRAM = shutil.which("prometheus")
 
 pytestmark = [
     pytest.mark.prometheus,
-    pytest.mark.xdist_group("prometheus"),
     pytest.mark.skipif(
         PROGRAM is None,
         reason="NO PROMETHEUS: install the Debian package prometheus to test against a real one",

@@ -21,7 +21,6 @@ pytestmark = [
     pytest.mark.e2e,
     pytest.mark.envoy,
     pytest.mark.timeout(600),
-    pytest.mark.xdist_group("e2e"),
 ]
 
 INTERNAL = {"x-tidegate-internal": "1"}

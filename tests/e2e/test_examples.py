@@ -16,7 +16,6 @@ pytestmark = [
     pytest.mark.e2e,
     pytest.mark.envoy,
     pytest.mark.timeout(600),
-    pytest.mark.xdist_group("e2e"),
 ]
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

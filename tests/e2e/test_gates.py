@@ -19,7 +19,6 @@ from running_site import Server, Site, until
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.timeout(600),
-    pytest.mark.xdist_group("e2e-governance"),
 ]
 
 DOCUMENT = """\

@@ -19,7 +19,6 @@ pytestmark = [
     pytest.mark.e2e,
     pytest.mark.envoy,
     pytest.mark.timeout(600),
-    pytest.mark.xdist_group("e2e"),
 ]
 
 

@@ -11,7 +11,6 @@ pytestmark = [
     pytest.mark.e2e,
     pytest.mark.envoy,
     pytest.mark.timeout(400),
-    pytest.mark.xdist_group("e2e"),
 ]
 
 

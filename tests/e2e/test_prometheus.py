@@ -31,7 +31,6 @@ pytestmark = [
     pytest.mark.envoy,
     pytest.mark.prometheus,
     pytest.mark.timeout(300),
-    pytest.mark.xdist_group("e2e"),
     pytest.mark.skipif(
         PROGRAM is None,
         reason="NO PROMETHEUS: install the Debian package prometheus to test against a real one",

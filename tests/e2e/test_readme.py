@@ -11,7 +11,6 @@ pytestmark = [
     pytest.mark.e2e,
     pytest.mark.envoy,
     pytest.mark.timeout(600),
-    pytest.mark.xdist_group("e2e"),
 ]
 
 ROOT = Path(__file__).parents[2]

@@ -1,8 +1,10 @@
 """The schema's history on both databases: it leads to what the code expects, and back."""
 
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import sleep
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -87,3 +89,22 @@ def test_a_migration_that_fails_leaves_nothing_behind(engine: Engine) -> None:
         migrate(engine)
 
     assert inspect(engine).get_table_names() == ["remembered"]
+
+
+def test_a_new_file_that_somebody_holds_is_waited_for(tmp_path: Path) -> None:
+    """SQLite itself would give up at once where the way of writing is set."""
+    file = tmp_path / "store.db"
+    holder = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    holder.execute("BEGIN IMMEDIATE")
+    engine = engine_for(f"sqlite:///{file}")
+
+    with ThreadPoolExecutor(1) as other:
+        migrated = other.submit(migrate, engine)
+        sleep(0.2)
+        waited = not migrated.done()
+        holder.execute("COMMIT")
+        migrated.result(timeout=30)
+
+    assert waited
+    holder.close()
+    engine.dispose()

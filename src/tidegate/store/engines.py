@@ -11,6 +11,7 @@ PostgreSQL: https://www.postgresql.org/docs/current/explicit-locking.html#ADVISO
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -31,6 +32,8 @@ _WRITERS_LOCK: Final = 0x7469646567617465
 
 _GIVE_UP_IDLE_WRITER_AFTER: Final = timedelta(seconds=10)
 """A writer that was stopped in mid-transaction must not keep the turn for ever."""
+
+_AGAIN_AFTER: Final = timedelta(milliseconds=20)
 
 _OLDEST_SQLITE: Final = (3, 35, 0)
 """The first with RETURNING."""
@@ -131,12 +134,30 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None
     wait_ms = int(WRITER_WAITS_AT_MOST.total_seconds() * 1000)
     connection.execute(f"PRAGMA busy_timeout = {wait_ms}")
-    connection.execute("PRAGMA journal_mode = WAL")
+    _write_ahead(connection)
     # In WAL mode NORMAL survives a killed process but may lose the last commits with the power. A
     # generation that a proxy has seen would then be issued again, and a stop forgotten. FULL costs
     # one fsync per commit.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """
+    Let readers and the writer not wait for each other.
+
+    Only the first connection to a new file changes anything, and for that alone SQLite doesn't wait
+    for others (servers that start at once), whatever the timeout is: so we do.
+    """
+    for attempts_left in reversed(range(WRITER_WAITS_AT_MOST // _AGAIN_AFTER)):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as exc:
+            if exc.sqlite_errorcode != sqlite3.SQLITE_BUSY or not attempts_left:
+                raise
+            time.sleep(_AGAIN_AFTER.total_seconds())
+        else:
+            return
 
 
 def _postgresql(url: URL) -> Engine:
