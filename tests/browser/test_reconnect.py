@@ -37,3 +37,29 @@ async def test_what_happened_while_the_server_was_away_is_on_the_page(fresh, vis
     assert listed, "no decision is listed at all"
     assert [one for one, times in listed.items() if times > 1] == []
     assert await page.evaluate("window.neverLeft")
+
+
+async def test_a_tab_that_nobody_looks_at_gives_its_stream_back(fresh, visit) -> None:
+    """It is right again at once when it is looked at: what happened meanwhile is asked for."""
+    served = await fresh(Scene.NORMAL)
+    rollout = served.staged.rollouts["orders-api"]
+    visitor = await visit(served)
+    page = visitor.page
+    await page.clock.install()
+    await visitor.open(f"/rollouts/{rollout}")
+    await expect(page.locator("#live")).to_have_text("live", timeout=WITHIN_MS)
+    await page.evaluate(
+        "Object.defineProperty(document, 'visibilityState', {get: () => window.looked ?? 'hidden'})"
+    )
+    seen = "document.dispatchEvent(new Event('visibilitychange'))"
+
+    await page.evaluate(seen)
+    await page.clock.fast_forward(11_000)
+    await expect(page.locator("#live")).to_contain_text("not looked at")
+    await served.staged.traffic.pass_ticks(6)
+    now = served.staged.world.rollout(rollout)
+    await page.evaluate(f"window.looked = 'visible'; {seen}")
+
+    await expect(page.locator("#live")).to_have_text("live", timeout=WITHIN_MS)
+    shown = f"phase {now.phase_index + 1} of 5"
+    await expect(page.locator("main")).to_contain_text(shown, timeout=WITHIN_MS)

@@ -55,6 +55,8 @@ UNNAMED: Final = "api"
 PERMISSION: Final = "x-permission"
 LASTS: Final = "x-lasts"
 """Marks a route whose requests wait for something to happen, or stream it (see `admission`)."""
+URGENT: Final = "x-urgent"
+"""Marks a route that shows people what they need for stopping something (see `admission`)."""
 SECURITY_SCHEME: Final = "token"
 
 _BREAK_GLASS_CALLER: Final = Caller(

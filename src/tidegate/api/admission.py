@@ -3,8 +3,9 @@ How much is answered at once, so that a stop finds the server free however many 
 
 A bounded number of requests is worked on and a bounded number waits for that; whatever comes beyond is
 refused at once, which costs next to nothing. What lasts by its nature (waiting for events, watching a page)
-has places of its own. Rule: what stops something, says that something is wrong, or asks whether the server
-lives needs no place and is never refused here. See docs/adr/0034.
+has places of its own, and so has the page that people stop from. Rule: what stops something, says that
+something is wrong, or asks whether the server lives needs no place and is never refused here. See
+docs/adr/0034.
 
 Not here: how fast one token may ask (`limits`), and who may ask for what (`access`).
 """
@@ -19,13 +20,17 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tidegate.api.access import LASTS, PERMISSION
+from tidegate.api.access import LASTS, PERMISSION, URGENT
 from tidegate.api.limits import NEVER_LIMITED
 from tidegate.api.problems import problem_of, problem_response
 from tidegate.domain.access.permissions import Permission
 from tidegate.errors import OverloadedError
 
 RETRY_AFTER_SECONDS: Final = 1
+URGENT_PLACES: Final = 1
+URGENT_MAY_WAIT: Final = 16
+"""As many people may ask at once for the page that they stop from, whatever else is asked."""
+
 GIVES_WAY_FOR_SECONDS: Final = 0.5
 """How long what isn't a stop may be put off by stops: longer than they need, too short to shut it out."""
 
@@ -64,9 +69,9 @@ def taking(routers: Sequence[APIRouter], permissions: Collection[Permission]) ->
     return Routes([route for route in _routes(routers) if _permission(route) in permissions])
 
 
-def lasting(routers: Sequence[APIRouter]) -> Routes:
-    """Return the routes whose requests last because they wait for something to happen."""
-    return Routes([route for route in _routes(routers) if (route.openapi_extra or {}).get(LASTS)])
+def marked(routers: Sequence[APIRouter], mark: str) -> Routes:
+    """Return the routes that bear *mark*."""
+    return Routes([route for route in _routes(routers) if (route.openapi_extra or {}).get(mark)])
 
 
 class Admission:
@@ -85,9 +90,11 @@ class Admission:
         self._bounded = frozenset(bounded)
         self._stopping = taking(routers, STOPS)
         self._free = taking(routers, NEVER_LIMITED - STOPS)
-        self._lasting = lasting(routers)
+        self._lines = (
+            (marked(routers, URGENT), _Line(URGENT_PLACES, waiting=URGENT_MAY_WAIT)),
+            (marked(routers, LASTS), _Line(places.lasting, waiting=0)),
+        )
         self._at_work = _Line(places.working, waiting=places.waiting)
-        self._lasts = _Line(places.lasting, waiting=0)
         self._stops = _Stops()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,7 +106,7 @@ class Admission:
             with self._stops.one_more():
                 await self._app(scope, receive, send)
             return
-        line = self._lasts if self._lasting.take(scope) else self._at_work
+        line = self._line_of(scope)
         if not await line.enter():
             await REFUSAL(scope, receive, send)
             return
@@ -108,6 +115,9 @@ class Admission:
             await self._app(scope, receive, send)
         finally:
             line.leave()
+
+    def _line_of(self, scope: Scope) -> "_Line":
+        return next((line for routes, line in self._lines if routes.take(scope)), self._at_work)
 
 
 class _Stops:

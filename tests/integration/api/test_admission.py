@@ -7,7 +7,7 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from tidegate.api.admission import Admission, Places
+from tidegate.api.admission import URGENT_MAY_WAIT, Admission, Places
 from tidegate.api.app import ROUTERS, create_app
 from tidegate.testing.memory_world import MemoryWorld
 
@@ -96,6 +96,19 @@ async def test_what_stops_needs_no_place(
 
     assert (await asked).status_code == 200
     assert path in slow.begun
+
+
+async def test_the_page_that_people_stop_from_has_a_place(
+    full: httpx.AsyncClient, slow: Slow
+) -> None:
+    """With every other place taken it is shown, to as many as its own line is long."""
+    asked = [asyncio.create_task(full.get("/emergency")) for _ in range(1 + URGENT_MAY_WAIT)]
+    await slow.has_begun(3)
+    beyond = await full.get("/emergency")
+    slow.let_go.set()
+
+    assert [(await one).status_code for one in asked] == [200] * (1 + URGENT_MAY_WAIT)
+    assert beyond.status_code == 503
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from tidegate.api.access import URGENT
 from tidegate.api.pages.allowed import Allowed, access_to_act, allowed_actions, is_theirs
 from tidegate.api.pages.guarding import PageRoute
 from tidegate.api.pages.onlooker import Looks, Onlooker
@@ -124,7 +125,7 @@ class PutBackArea:
     shows_all: bool
 
 
-@router.get("/emergency")
+@router.get("/emergency", openapi_extra={URGENT: True})
 def emergency(
     request: Request,
     outside: World,

@@ -91,6 +91,24 @@ function connect() {
   stream.addEventListener("reset", () => want(() => true));
 }
 
+// A tab that nobody looks at gives its connection back: browsers open only a few to one server.
+const LEAVES_AFTER_MS = 10_000;
+let leaving = 0;
+
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(leaving);
+  if (document.visibilityState === "hidden") leaving = setTimeout(disconnect, LEAVES_AFTER_MS);
+  else if (!stream) connect();
+});
+
+function disconnect() {
+  clearTimeout(retry);
+  stream?.close();
+  stream = null;
+  isLive = false;
+  showLive("not live: not looked at");
+}
+
 function hinted(event) {
   const number = Number(event.lastEventId) || 0;
   const hint = JSON.parse(event.data);
