@@ -128,8 +128,8 @@ async def test_an_address_shows_the_same_to_the_next_person(
     screen: Screen, scenes, seen: Look, visit
 ) -> None:
     """A link that is sent to a colleague opens what was seen."""
-    served = await scenes(Scene.NORMAL)
-    first = await seen(screen, Scene.NORMAL)
+    served = await scenes(screen.plain_scene)
+    first = await seen(screen, screen.plain_scene)
     second = await visit(served)
 
     await second.open(screen.path_in(served.staged))
@@ -142,8 +142,8 @@ async def test_everything_is_there_without_scripts(
     screen: Screen, scenes, seen: Look, visit
 ) -> None:
     """The same headings, and no link less: scripts only add comfort."""
-    served = await scenes(Scene.NORMAL)
-    with_scripts = await seen(screen, Scene.NORMAL)
+    served = await scenes(screen.plain_scene)
+    with_scripts = await seen(screen, screen.plain_scene)
     without = await visit(served, scripts=False)
 
     await without.open(screen.path_in(served.staged))
@@ -155,6 +155,6 @@ async def test_everything_is_there_without_scripts(
 @every_screen
 async def test_who_only_looks_is_offered_nothing(screen: Screen, seen: Look) -> None:
     """The link that shows brings no form that acts, on any screen."""
-    found = await seen(screen, Scene.NORMAL)
+    found = await seen(screen, screen.plain_scene)
 
     assert found.forms == {"/theme"}

@@ -4,7 +4,7 @@ Every screen there is, in one table: what holds for all of them is tested for ea
 Whoever adds a screen adds a line. `{checkout}` in a path is the id of that service's newest rollout in
 the scene, `{search_next}` that of the one which waits for its turn, `{service_checkout}` a service's name
 and `{entry}` the number of an entry of the ledger; a path with such a piece isn't there on a server's first
-day.
+day. `{emergency}` is an emergency; there is one where something was halted, and one of hostile words.
 """
 
 import os
@@ -35,7 +35,6 @@ class Screen:
         status: What it answers when all is well.
         reads_store: Whether it shows what the store holds, so that it can't without one.
         needs_history: Whether it is about something that isn't there on a server's first day.
-        needs_history: Whether it shows one thing that isn't there on a server's first day.
     """
 
     name: str
@@ -48,11 +47,18 @@ class Screen:
     def path_in(self, staged: Staged) -> str:
         """Return its address in a scene."""
         ids = {name.replace("-", "_"): one for name, one in staged.rollouts.items()}
-        return self.path.format(**ids, **_OTHERS)
+        return self.path.format(**ids, **_OTHERS, emergency=next(iter(staged.emergencies), ""))
 
     def is_in(self, scene: Scene) -> bool:
         """Return whether it exists in *scene*."""
+        if "{emergency}" in self.path:
+            return scene in (Scene.HALTED, Scene.HOSTILE)
         return scene is not Scene.EMPTY or not (self.needs_history or "{" in self.path)
+
+    @property
+    def plain_scene(self) -> Scene:
+        """The scene in which it shows what it usually does."""
+        return Scene.NORMAL if self.is_in(Scene.NORMAL) else self.scenes[0]
 
     def status_in(self, scene: Scene) -> int:
         """Return what it answers in *scene*."""
@@ -105,6 +111,11 @@ SCREENS: Final = (
         path="/emergency?scope=service&service=payments",
         scenes=(Scene.HALTED,),
     ),
+    Screen(
+        name="emergency-report",
+        path="/emergencies/{emergency}",
+        scenes=(Scene.HALTED, Scene.HOSTILE),
+    ),
     Screen(name="stops", path="/stops", scenes=(Scene.EMPTY, Scene.HALTED, Scene.HOSTILE)),
     Screen(name="freezes", path="/freezes?all=yes", scenes=(Scene.EMPTY, Scene.HALTED)),
     Screen(
@@ -135,6 +146,11 @@ SCREENS: Final = (
         scenes=(Scene.NORMAL, Scene.ERROR),
     ),
     Screen(name="simulate-first", path="/simulate", scenes=(Scene.EMPTY, Scene.NORMAL)),
+    Screen(
+        name="simulate-compared",
+        path="/simulate?service=checkout&other=pricing&scenario=bad-config&runs=1",
+        needs_history=True,
+    ),
     Screen(name="simulate-edit", path="/simulate/edit"),
     Screen(name="refused", path="/rollouts/nothing", status=404),
 )

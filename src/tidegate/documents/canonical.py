@@ -22,6 +22,9 @@ MAX_EXACT_INTEGER: Final = 2**53
 _FIRST_WITH_EXPONENT: Final = 1e21
 """From here on ECMAScript writes an exponent, so that it is read back as a double."""
 
+_AS_IT_IS: Final = json.JSONEncoder(ensure_ascii=False)
+"""Made once: the ledger hashes a dozen texts with every entry."""
+
 MAX_NESTING: Final = 100
 """Deeper values are attacks or accidents, and would exhaust the stack of whoever reads them."""
 
@@ -145,7 +148,8 @@ def _write_object(members: dict[object, object], pieces: list[str], depth: int) 
         keys.append(key)
     pieces.append("{")
     # RFC 8785 sorts by UTF-16 code units; Python sorts by code points, which differs above U+FFFF.
-    for index, key in enumerate(sorted(keys, key=_utf16)):
+    in_order = sorted(keys) if "".join(keys).isascii() else sorted(keys, key=_utf16)
+    for index, key in enumerate(in_order):
         if index:
             pieces.append(",")
         pieces.append(_text(str(key)))
@@ -161,10 +165,11 @@ def _utf16(text: str) -> bytes:
 
 def _text(text: str) -> str:
     try:
-        text.encode("utf-8")
+        if not text.isascii():
+            text.encode("utf-8")
     except UnicodeEncodeError as exc:
         raise ValueError(f"text with a lone surrogate has no canonical JSON: {text!r}") from exc
-    return json.dumps(str(text), ensure_ascii=False)
+    return _AS_IT_IS.encode(str(text))
 
 
 def _integer(number: int) -> str:

@@ -6,9 +6,9 @@ by triggers in the database itself (see the migrations).
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Row, bindparam, insert, or_, select
 
@@ -19,7 +19,9 @@ from tidegate.store.refusals import no_such_entry
 from tidegate.store.rows import Rows
 from tidegate.store.tables import ledger, outbox
 
-_HEAD = select(ledger.c.number, ledger.c.hash).order_by(ledger.c.number.desc()).limit(1)
+_HEAD: Final = "SELECT number, hash FROM ledger ORDER BY number DESC LIMIT 1"
+"""As plain text, since it is asked with every entry: it costs half of what a built statement does."""
+
 _APPEND = insert(ledger)
 _ENTRY = select(ledger).where(ledger.c.number == bindparam("number"))
 _ENTRIES = (
@@ -28,6 +30,7 @@ _ENTRIES = (
     .order_by(ledger.c.number)
     .limit(bindparam("limit"))
 )
+_FIELDS: Final = tuple(field.name for field in fields(LedgerEntry))
 _LATEST = select(ledger).order_by(ledger.c.number.desc()).limit(1)
 _ENTRIES_OF = _ENTRIES.where(ledger.c.rollout_id == bindparam("rollout_id"))
 
@@ -45,10 +48,10 @@ class LedgerRows(Rows):
 
     def append(self, entry: NewEntry) -> LedgerEntry:
         """Add *entry* at the end of the chain."""
-        head = self._read(_HEAD).first()
+        head = self._read_text(_HEAD).first()
         after = (0, GENESIS_HASH) if head is None else (head.number, head.hash)
         placed = chained(entry, after=after)
-        self._write(_APPEND, asdict(placed))
+        self._write(_APPEND, {name: getattr(placed, name) for name in _FIELDS})
         return placed
 
     def ledger(

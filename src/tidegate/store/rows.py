@@ -8,7 +8,7 @@ A statement that fails dooms its transaction, also when the error is caught insi
 take the commit of a failed transaction for a rollback and say nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Executable
@@ -35,15 +35,22 @@ class Rows:
     def _read(self, statement: Executable, **values: Any) -> CursorResult[Any]:
         return self._execute(statement, values)
 
+    def _read_text(self, statement: str) -> CursorResult[Any]:
+        """Read by a statement that has no values and is the same for every database."""
+        return self._carried_out(lambda: self._connection.exec_driver_sql(statement))
+
     def _write(self, statement: Executable, values: Values) -> CursorResult[Any]:
         assert not self._read_only, "this transaction was opened for reading"
         return self._execute(statement, values)
 
     def _execute(self, statement: Executable, values: Values) -> CursorResult[Any]:
+        return self._carried_out(lambda: self._connection.execute(statement, values))
+
+    def _carried_out(self, execute: Callable[[], CursorResult[Any]]) -> CursorResult[Any]:
         self.check_undoomed()
         try:
             with errors_translated():
-                return self._connection.execute(statement, values)
+                return execute()
         except StoreError as exc:
             self._failure = exc
             raise

@@ -10,7 +10,7 @@ written beside the use cases. What a screen shows of it can then happen to a use
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
@@ -31,6 +31,8 @@ from tidegate.usecases.alarm_commands import RaiseAlarm
 from tidegate.usecases.alarms import Told
 from tidegate.usecases.approve import ApproveRollout
 from tidegate.usecases.bus import perform
+from tidegate.usecases.emergencies import Declaration
+from tidegate.usecases.emergency_commands import DeclareEmergency
 from tidegate.usecases.freeze_commands import AddFreeze
 from tidegate.usecases.rollout_commands import HaltRollout, StartRollout
 from tidegate.usecases.stop_commands import GiveStopOrder
@@ -46,7 +48,7 @@ class Scene(StrEnum):
     HELD = "held"
     """As normal, and one rollout's data is gone."""
     HALTED = "halted"
-    """As normal, with a rollout that a person stopped, a stop order over a service, and a freeze."""
+    """As normal, with a rollout that a person stopped, a stop order, a freeze, and an emergency declared."""
     HOSTILE = "hostile"
     """People and telemetry said things that a browser would carry out, were they not text."""
     ERROR = "error"
@@ -109,12 +111,14 @@ class Staged:
         world: Where it happened.
         rollouts: The newest rollout of each service, and that one of `search` that waits behind it
             under the name `search-next`. Empty where nothing was started.
+        emergencies: The ids of those that were declared.
     """
 
     scene: Scene
     world: MemoryWorld
     traffic: SceneTraffic
     rollouts: dict[str, RolloutId]
+    emergencies: list[str] = field(default_factory=list)
 
 
 async def stage(scene: Scene) -> Staged:
@@ -137,6 +141,7 @@ def a_caller(name: str, *groups: str) -> Caller:
 DEVELOPER: Final = a_caller("dev-a")
 OTHER_DEVELOPER: Final = a_caller("dev-b")
 LEAD: Final = a_caller("lead-a", "team-release")
+COMMANDER: Final = a_caller("commander-a", "incident-commander")
 
 
 def service_file(service: str) -> str:
@@ -200,6 +205,7 @@ async def _halted(staged: Staged) -> None:
         reason="end of the month",
     )
     await perform(outside, LEAD, freeze)
+    await _declare(staged, COMMANDER, "prices can be set from outside")
     await staged.traffic.pass_ticks(2)
 
 
@@ -232,6 +238,7 @@ async def _hostile(staged: Staged) -> None:
         reason=HOSTILE_TEXT,
     )
     await perform(outside, somebody, freeze)
+    await _declare(staged, a_caller(HOSTILE_TEXT, "incident-commander"), HOSTILE_TEXT)
     await _start(staged, "gateway", HOSTILE_TEXT, by=somebody)
     await staged.traffic.pass_ticks(2)
 
@@ -260,6 +267,20 @@ async def _start(
     start = StartRollout(resolved=the_shop(service_file(service)), versions={"code": version})
     rollout = await perform(staged.world.outside, by, start)
     staged.rollouts[key or service] = rollout.id
+
+
+async def _declare(staged: Staged, by: Caller, reason: str) -> None:
+    declaration = Declaration(
+        resolved=the_shop(service_file("pricing")),
+        versions={"code": "5.5.1"},
+        type="security",
+        incident="INC-431",
+        facts={"cve.score": 9.8},
+        reason=reason,
+        start_at_once=False,
+    )
+    declared = await perform(staged.world.outside, by, DeclareEmergency(said=declaration))
+    staged.emergencies.append(declared.emergency.id)
 
 
 async def _agreed(staged: Staged, service: str, comment: str) -> None:
