@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from browsing import Visitor
+from browsing import Visitor, comes_true
 
 from tidegate.domain.stops.model import StopOrder
 from tidegate.testing.scenes import Scene
@@ -159,7 +159,7 @@ async def test_nothing_is_pressed_for_what_was_chosen_before(fresh, visit) -> No
 
     await page.route("**/emergency?*", held_back)
     await page.get_by_label("A service").check()
-    await page.wait_for_function("document.querySelector('#stop-now').inert")
+    await comes_true(page, "document.querySelector('#stop-now').inert")
     await page.locator("body").press("h")
     opened = await page.locator("dialog[open]").count()
     for route in asked:

@@ -1,5 +1,7 @@
 """The fleet's page in a browser: it stays true by itself, keeps one's place, and remembers views."""
 
+from browsing import comes_true
+
 from tidegate.testing.scenes import LEAD, Scene
 from tidegate.usecases.bus import perform
 from tidegate.usecases.rollout_commands import HaltRollout
@@ -24,7 +26,7 @@ async def test_a_row_changes_without_a_reload_and_keeps_ones_place(fresh, visit)
     )
     await visitor.open("/")
     # Both parts are asked for once when the stream begins; what comes after is by hints alone.
-    await page.wait_for_function("window.asked >= 2")
+    await comes_true(page, "window.asked >= 2")
     await page.evaluate("window.stays = true")
     link = page.locator(f"{ROW} a").first
     await link.focus()

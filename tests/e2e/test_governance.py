@@ -253,6 +253,7 @@ async def _own_change_and_a_moved_artifact(cast: Cast, server: Server, folder: P
 async def _an_emergency_that_turns_out_red(
     cast: Cast, server: Server, fleet: Fleet, folder: Path
 ) -> str:
+    (folder / "tidegate.yaml").write_text(DOCUMENT.replace("bake: 12s", "bake: 120s"))
     declare = (
         *("emergency", "declare", "words", "--change", "greeting=v3.json", "--type", "security"),
         *("--incident", "INC-431", "--reason", "CVE-2030-1234 is exploited"),
@@ -269,13 +270,14 @@ async def _an_emergency_that_turns_out_red(
     third = cast.does("alice", *start).strip()
     seen = await comes_to(server, third, "baking")
     bakes = [phase["bake_seconds"] for phase in seen["phases"]]
-    assert bakes == [2.0, 2.0], "a sixth of 12 s each, and no phase is missing"
+    assert bakes == [20.0, 20.0], "a sixth of 120 s each, and no phase is missing"
     scanned(cast, folder, "v3.json", findings=1)
     halted = await comes_to(server, third, "halted")
     assert halted["halt"]["cause"] == "gate"
     assert "sarif" in halted["halt"]["because"]
     cast.does("alice", "rollback", third, "--yes", "--reason", "the scan found it")
     await comes_to(server, third, "rolled_back")
+    (folder / "tidegate.yaml").write_text(DOCUMENT)
     assert fleet.serving("words", "hello 3") == set()
     return emergency
 

@@ -5,6 +5,7 @@ A `Visitor` has cookies, a theme and a width of their own. They note whatever a 
 in its console, requests that leave this machine, answers of the server that are its own fault.
 """
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,6 +25,7 @@ Theme = Literal["light", "dark"]
 THEMES: Final[tuple[Theme, ...]] = ("light", "dark")
 WIDTHS: Final = (1280, 390, 320)
 HEIGHT: Final = 800
+COMES_TRUE_WITHIN_SECONDS: Final = 30
 WORST: Final = frozenset({"serious", "critical"})
 """What axe calls the findings that shut somebody out."""
 
@@ -175,6 +177,17 @@ async def visitor(
         yield made
     finally:
         await context.close()
+
+
+async def comes_true(page: Page, expression: str) -> None:
+    """
+    Wait until *expression* holds in *page*.
+
+    Playwright's own way of waiting for that evaluates text inside the page, which its policy forbids.
+    """
+    async with asyncio.timeout(COMES_TRUE_WITHIN_SECONDS):
+        while not await page.evaluate(expression):
+            await asyncio.sleep(0.05)
 
 
 def _cookie(name: str, value: str) -> Any:

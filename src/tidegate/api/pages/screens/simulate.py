@@ -16,20 +16,23 @@ from starlette.responses import Response
 
 from tidegate.api import simulation_words
 from tidegate.api.pages import simulate_words
+from tidegate.api.pages.allowed import access_to_act, is_theirs
 from tidegate.api.pages.guarding import PageRoute
 from tidegate.api.pages.kept_texts import KeptTexts
-from tidegate.api.pages.onlooker import Looks
+from tidegate.api.pages.onlooker import Looks, Onlooker
 from tidegate.api.pages.rendering import page
 from tidegate.api.pages.simulate_asked import KINDS, MOST_RUNS, Asked, Asks, Said, asked_of
 from tidegate.api.pages.simulating import Progress, Simulation
 from tidegate.api.state import ServerState, World, server_of
 from tidegate.domain.access.model import Caller
+from tidegate.domain.access.permissions import Permission
 from tidegate.domain.quantities import ServiceName
 from tidegate.domain.rollout.model import Rollout
 from tidegate.errors import NotFoundError, StoreError, TidegateError
 from tidegate.usecases.access import access_in
 from tidegate.usecases.outside import Outside
 from tidegate.usecases.reading import readable_rollouts, readable_services
+from tidegate.usecases.resources import resource_of_organisation, resource_of_service
 from tidegate.usecases.simulation.choosing import known_scenarios
 from tidegate.usecases.simulation.comparing import Row
 from tidegate.usecases.simulation.results import digest_of_results
@@ -111,6 +114,7 @@ async def edit(request: Request, outside: World, onlooker: Looks, said: Asks) ->
         "screens/simulate_edit.html",
         said=said,
         names=names,
+        may_send=await run_in_threadpool(_may_send, outside, onlooker, names),
         text=_kept(texts, onlooker.caller, said.text or (said.other_text if said.service else "")),
         other=_kept(texts, onlooker.caller, said.other_text if said.text else ""),
     )
@@ -120,6 +124,17 @@ def _service_names(outside: Outside, caller: Caller) -> list[str]:
     with outside.store.begin(read_only=True) as transaction:
         access = access_in(transaction, caller, outside.clock.now())
         return [record.name for record in readable_services(transaction, access)]
+
+
+def _may_send(outside: Outside, onlooker: Onlooker, names: Sequence[str]) -> bool:
+    """Return whether a text of any service could be theirs to put in; which one it is about rules then."""
+    with outside.store.begin(read_only=True) as transaction:
+        acting = access_to_act(transaction, onlooker, outside.clock.now())
+        known = (resource_of_service(transaction, ServiceName(name)) for name in names)
+        everywhere = resource_of_organisation(onlooker.caller)
+        return any(is_theirs(acting, Permission.PROPOSE, one or everywhere) for one in known) or (
+            is_theirs(acting, Permission.PROPOSE, everywhere)
+        )
 
 
 def _asked(
