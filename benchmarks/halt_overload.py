@@ -33,10 +33,12 @@ from tidegate.documents.service_file import read_service
 BUDGETS = {"halt_p99_ms": 200.0}
 CAPACITY_SECONDS = 6.0
 CAPACITY_CONNECTIONS = 16
-CONNECTIONS = 256
+CONNECTIONS = 2000
+"""Of the users; on each one thing is asked at a time. With fewer the server slows them down: less is sent."""
 STARTS_WITHIN_SECONDS = 60.0
 BETWEEN_SECONDS = 0.1
 SETTLES_SECONDS = 3.0
+STARTS_FOR_SECONDS = 5.0
 LOAD = Path(__file__).parent / "overload" / "load.py"
 
 DOCUMENT = """\
@@ -194,7 +196,7 @@ def percentiles(name: str, took: list[float]) -> dict[str, float]:
 
 
 def measure(
-    baking: int, trials: int, times: float, *, commands: int, fresh: bool
+    baking: int, trials: int, times: float, *, commands: int, connections: int, fresh: bool
 ) -> dict[str, float]:
     """Return how long halts took, and what became of everything else."""
     with tempfile.TemporaryDirectory() as name:
@@ -202,13 +204,15 @@ def measure(
         halted = (f"r-{baking + index:04d}" for index in range(2 * trials + 2 * commands))
         with a_server(folder, baking + 2 * trials + 2 * commands) as served:
             requests = everything_else(served, folder)
+            # At the start every rollout is looked at; then each at its own time.
+            time.sleep(STARTS_FOR_SECONDS)
             idle = [served.halt(next(halted)) for _ in range(trials)]
             idle_cli = [served.halt_by_command(next(halted)) for _ in range(commands)]
             closed = ("--connections", str(CAPACITY_CONNECTIONS))
             with users(served, requests, *closed, "--seconds", str(CAPACITY_SECONDS)) as asking:
                 could = said(asking)
             capacity = could["answered"] / CAPACITY_SECONDS
-            words = ["--rate", str(capacity * times), "--connections", str(CONNECTIONS)]
+            words = ["--rate", str(capacity * times), "--connections", str(connections)]
             words += ["--fresh"] if fresh else []
             with users(served, requests, *words) as asking:
                 time.sleep(SETTLES_SECONDS)
@@ -249,6 +253,7 @@ def main() -> int:
     parser.add_argument("--trials", type=int, default=100)
     parser.add_argument("--commands", type=int, default=5, help="Halts by the command line.")
     parser.add_argument("--times", type=float, default=10.0, help="How much of the capacity.")
+    parser.add_argument("--connections", type=int, default=CONNECTIONS, help="Of those who ask.")
     parser.add_argument("--fresh", action="store_true", help="A new connection for each request.")
     parser.add_argument("-o", choices=["table", "json"], default="table")
     options = parser.parse_args()
@@ -257,6 +262,7 @@ def main() -> int:
         options.trials,
         options.times,
         commands=options.commands,
+        connections=options.connections,
         fresh=options.fresh,
     )
     return report(results, BUDGETS, as_json=options.o == "json", digits=1)

@@ -2,7 +2,7 @@
 How much is answered at once, so that a stop finds the server free however many others ask.
 
 A bounded number of requests is worked on and a bounded number waits for that; whatever comes beyond is
-refused at once, which costs next to nothing. What lasts by its nature (waiting for events, watching a page)
+refused, which costs next to nothing. What lasts by its nature (waiting for events, watching a page)
 has places of its own, and so has the page that people stop from. Rule: what stops something, says that
 something is wrong, or asks whether the server lives needs no place and is never refused here. See
 docs/adr/0034.
@@ -11,8 +11,8 @@ Not here: how fast one token may ask (`limits`), and who may ask for what (`acce
 """
 
 import asyncio
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,6 +27,9 @@ from tidegate.domain.access.permissions import Permission
 from tidegate.errors import OverloadedError
 
 RETRY_AFTER_SECONDS: Final = 1
+MOST_PUT_OFF: Final = 512
+"""How many refusals are told late, each at the cost of an open connection that does nothing."""
+
 URGENT_PLACES: Final = 1
 URGENT_MAY_WAIT: Final = 16
 """As many people may ask at once for the page that they stop from, whatever else is asked."""
@@ -35,17 +38,27 @@ GIVES_WAY_FOR_SECONDS: Final = 0.5
 """How long what isn't a stop may be put off by stops: longer than they need, too short to shut it out."""
 
 
+Hush = Callable[[Scope], AbstractContextManager[None]]
+"""Keeps every connection but that of the request of a scope from being read, as far as that is possible."""
+
+
+def _nobody_is_hushed(_scope: Scope) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
     """
     How many requests may be worked on, wait for that, and last. Each at least 1.
 
-    Few at work: each one's Python is run in turn with a halt's, so a halt waits for some of them.
+    Few at work: each one's Python is run in turn with a halt's, so a halt waits for some of them. *hush* is
+    asked to keep others from being read while a stop is under way and more ask than there are places for.
     """
 
     working: int
     waiting: int
     lasting: int
+    hush: Hush = _nobody_is_hushed
 
 
 class Routes:
@@ -96,6 +109,8 @@ class Admission:
         )
         self._at_work = _Line(places.working, waiting=places.waiting)
         self._stops = _Stops()
+        self._refusals = _Refusals(self._stops)
+        self._hush = places.hush
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (the ASGI interface)."""
@@ -103,12 +118,13 @@ class Admission:
             await self._app(scope, receive, send)
             return
         if self._stopping.take(scope):
-            with self._stops.one_more():
+            is_crowded = self._refusals.are_waiting or self._at_work.is_full
+            with self._stops.one_more(), self._hush(scope) if is_crowded else nullcontext():
                 await self._app(scope, receive, send)
             return
         line = self._line_of(scope)
         if not await line.enter():
-            await REFUSAL(scope, receive, send)
+            await self._refusals.tell(scope, receive, send)
             return
         try:
             await self._stops.are_over()
@@ -149,6 +165,34 @@ class _Stops:
                 await self._over.wait()
 
 
+class _Refusals:
+    """
+    Refuses, and not at once: who is told to ask again in a second would else ask again in a millisecond.
+
+    So a connection costs one refusal a second, however fast it would go on.
+    """
+
+    def __init__(self, stops: _Stops) -> None:
+        self._stops = stops
+        self._put_off = 0
+
+    @property
+    def are_waiting(self) -> bool:
+        """Whether anybody is refused just now."""
+        return self._put_off > 0
+
+    async def tell(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with the refusal; late, unless many wait for theirs already."""
+        if self._put_off < MOST_PUT_OFF:
+            self._put_off += 1
+            try:
+                await asyncio.sleep(RETRY_AFTER_SECONDS)
+                await self._stops.are_over()
+            finally:
+                self._put_off -= 1
+        await REFUSAL(scope, receive, send)
+
+
 class _Line:
     """A bounded number of places, and a bounded line for them: first come, first served."""
 
@@ -157,9 +201,14 @@ class _Line:
         self._may_wait = waiting
         self._waiting = 0
 
+    @property
+    def is_full(self) -> bool:
+        """Whether whoever comes now has to wait."""
+        return self._free.locked()
+
     async def enter(self) -> bool:
         """Take a place, if need be after those who came before; False when the line is full."""
-        if not self._free.locked():
+        if not self.is_full:
             # Doesn't wait: a semaphore that isn't locked lets in at once.
             return await self._free.acquire()
         if self._waiting >= self._may_wait:

@@ -49,16 +49,17 @@ from tidegate.api.state import ServerState
 from tidegate.usecases.outside import Outside
 
 ROUTERS: Final = (
+    health,
+    commands,
+    stops,
+    alarms,
+    hooks,
     plans,
     rollouts,
     recordings,
     postmortem,
-    commands,
     approvals,
     policy,
-    alarms,
-    hooks,
-    stops,
     freezes,
     tokens,
     access,
@@ -72,11 +73,10 @@ ROUTERS: Final = (
     decisions,
     ledger,
     otlp,
-    health,
     login_pages,
     *PAGES,
 )
-"""Everything that is routed, in order."""
+"""Everything that is routed, in the order of looking: first what must be found however many ask."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,7 +77,8 @@ def halt(
 def _as_served_now(client: Client, stopped: Rollout) -> Rollout:
     """Return it as its targets serve it now; where that can't be had, as it was recorded."""
     try:
-        return get_rollout(client, stopped.id)
+        with client.asking_once():
+            return get_rollout(client, stopped.id)
     except OverloadedError:
         # It is halted. That nobody has the time to look must not make it seem as if it wasn't.
         return stopped

@@ -1,7 +1,8 @@
 """How much is answered at once: what comes beyond is refused, and a stop never is."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -171,3 +172,43 @@ async def test_the_server_itself_refuses_so(world: MemoryWorld) -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=URL) as client:
         assert (await client.post("/v1/rollouts/r-1/halt", json={})).status_code == 401
         assert (await client.get("/v1/rollouts")).status_code == 401
+
+
+async def test_others_are_hushed_while_a_stop_is_under_way_and_many_ask(slow: Slow) -> None:
+    """Only then: a stop that nobody is in the way of leaves the others' connections alone."""
+    hushed: list[str] = []
+
+    @contextmanager
+    def hush(scope: Scope) -> Iterator[None]:
+        hushed.append(f"begins for {scope['path']}")
+        yield
+        hushed.append("ends")
+
+    places = Places(working=1, waiting=1, lasting=1, hush=hush)
+    admission = Admission(slow, places=places, routers=ROUTERS)
+    transport = httpx.ASGITransport(app=admission)
+    slow.let_go.set()
+    async with httpx.AsyncClient(transport=transport, base_url=URL) as client:
+        await client.post("/v1/rollouts/r-1/halt")
+        alone = list(hushed)
+        slow.let_go.clear()
+        reading = asyncio.create_task(client.get("/v1/rollouts"))
+        await slow.has_begun(2)
+        halting = asyncio.create_task(client.post("/v1/rollouts/r-1/halt"))
+        await slow.has_begun(3)
+        slow.let_go.set()
+        await asyncio.gather(reading, halting)
+
+    assert alone == []
+    assert hushed == ["begins for /v1/rollouts/r-1/halt", "ends"]
+
+
+async def test_a_refusal_comes_when_one_may_ask_again(full: httpx.AsyncClient) -> None:
+    """Whoever asks again at once waits as long as they were told to: no connection can flood."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    refused = await full.get("/v1/rollouts")
+
+    assert refused.status_code == 503
+    assert loop.time() - began >= float(refused.headers["retry-after"]) - 0.05

@@ -17,6 +17,8 @@ from tidegate.usecases.outside import Outside
 
 API_VERSION = "v1"
 _STORE = "store"
+_HOLDS_SECONDS = 0.25
+"""How long what was found is told to others: health is asked every few seconds, floods every millisecond."""
 
 router = APIRouter(tags=["server"], route_class=GuardedRoute)
 
@@ -32,9 +34,10 @@ async def healthz(request: Request) -> Response:
     """Return 200 when the store answers, 503 when it doesn't. Tells nothing else, to anyone."""
     server = server_of(request)
     look = server.looks.get(_STORE)
-    if look is None or look.done():
-        # Anyone may ask this as often as they like: those who ask meanwhile share one look.
+    if look is None:
+        # Anyone may ask this as often as they like: those who ask meanwhile, or just after, share one look.
         look = asyncio.ensure_future(asyncio.to_thread(_look, server.outside))
+        look.add_done_callback(lambda _: _forget_soon(server.looks))
         server.looks[_STORE] = look
     try:
         await asyncio.shield(look)
@@ -43,6 +46,10 @@ async def healthz(request: Request) -> Response:
         untold = StoreError("the store doesn't answer", hint="see the server's log")
         return problem_response(problem_of(untold))
     return JSONResponse({"status": "ok"})
+
+
+def _forget_soon(looks: dict[str, asyncio.Future[None]]) -> None:
+    asyncio.get_running_loop().call_later(_HOLDS_SECONDS, looks.pop, _STORE, None)
 
 
 def _look(outside: Outside) -> None:
