@@ -71,6 +71,9 @@ TOUR: Final = (
     Picture(name="health", screen="health"),
     Picture(name="changes", screen="changes"),
     Picture(name="ledger", screen="ledger"),
+    Picture(name="simulate", screen="simulate-compared"),
+    Picture(name="postmortem", screen="postmortem"),
+    Picture(name="admin", screen="admin"),
 )
 
 

@@ -18,7 +18,7 @@ def show_awaited(awaited: Awaited) -> shapes.Awaited:
         phase=awaited.phase_index + 1,
         phase_name=phase.name,
         exposure=awaited.exposure,
-        environments=[*resource_of_rollout(rollout).environments],
+        environments=sorted(set(resource_of_rollout(rollout).environments)),
         at=At(phase=rollout.phase_index + 1, revision=rollout.revision),
         is_due=awaited.is_due,
         since=rollout.state_since,

@@ -278,7 +278,6 @@ def shown(signal: SignalEvidence, *, alpha: float, beta: float) -> Shown:
 
 
 def _harm_reasons(evidence: Evidence, log_e_harm: float, alpha: float) -> tuple[str, ...]:
-    odds = math.exp(min(log_e_harm, 700.0))
     named = sorted(
         (signal for signal in evidence.signals if is_culprit(signal, alpha)),
         key=_stake,
@@ -289,8 +288,16 @@ def _harm_reasons(evidence: Evidence, log_e_harm: float, alpha: float) -> tuple[
     return (
         *together,
         *(f"harm proven: {_described(signal)}" for signal in named),
-        f"evidence {odds:.3g} to 1 against no harm, {1 / alpha:.0f} to 1 needed",
+        f"evidence {_odds(log_e_harm)} to 1 against no harm, {1 / alpha:.0f} to 1 needed",
     )
+
+
+def _odds(log_e: float) -> str:
+    """Return an e-value as people read odds; beyond a million its size says nothing more."""
+    if log_e > math.log(1_000_000):
+        return "over 1,000,000"
+    odds = math.exp(log_e)
+    return f"{odds:.1f}" if odds < 10 else f"{odds:,.0f}"
 
 
 def _worst(evidence: Evidence) -> str:
