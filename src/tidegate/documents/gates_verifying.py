@@ -5,16 +5,20 @@ What the settings mean for an answer is the driver's business. Rule: a default i
 leniency is written down by somebody, and is part of what an approval is bound to.
 """
 
+import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
+from tidegate.documents.canonical import canonical_json
 from tidegate.documents.gates import GateKind, GateSettings
 from tidegate.documents.notation import Duration, Name
 from tidegate.documents.public_keys import KeyText, canonical_key
+from tidegate.domain.gates.model import GateSpec
 
 
 def _flaw(what: str, fix: str) -> PydanticCustomError:
@@ -62,6 +66,26 @@ class JUnitSettings(GateSettings):
         default=timedelta(days=7),
         description="How old the oldest result may be. Default 7d.",
         json_schema_extra={"default": "7d"},
+    )
+
+
+TESTS: Final = "tests"
+"""The kind of the gate that reads results of tests."""
+
+
+def for_suite(spec: GateSpec, suite: str) -> GateSpec:
+    """
+    Return a gate of tests that wants *suite* alone, from what is submitted for the gate *spec*.
+
+    A failure anywhere in that is red for it as well: it wants less to have run, and forgives nothing.
+    """
+    assert spec.kind == TESTS, f"{spec.name} is a gate of kind {spec.kind}"
+    settings = {**json.loads(spec.settings_json), "suites": [suite], "minimum": 1}
+    return replace(
+        spec,
+        name=f"{spec.name}-in-short",
+        settings_json=canonical_json(settings),
+        reads=spec.name,
     )
 
 

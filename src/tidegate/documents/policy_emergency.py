@@ -138,7 +138,8 @@ class WrittenProtocol(Written):
         json_schema_extra={"default": "4h"},
     )
     tests: Text | None = Field(
-        default=None, description="The smaller suite of tests that runs before."
+        default=None,
+        description="The smaller suite that must have passed before, where a gate of tests is put off.",
     )
     approvals: Literal["kept", "authorised"] = Field(
         default="authorised",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tidegate.documents.canonical import change_digest, digest_of
+from tidegate.documents.gates_verifying import TESTS, for_suite
 from tidegate.documents.records import to_json
 from tidegate.domain.emergency.authority import refusal_to_start
 from tidegate.domain.emergency.debts import debt_id, new_debt
@@ -66,7 +67,13 @@ def shorten_for(emergency: Emergency, plan: Plan, spec: ServiceSpec) -> Shortene
     production = frozenset(
         target.name for target in spec.targets if target.environment is Environment.PRODUCTION
     )
-    return shorten(plan, emergency.protocol, production)
+    protocol = emergency.protocol
+    instead = tuple(
+        for_suite(gate, protocol.tests)
+        for gate in plan.gates
+        if protocol.tests and gate.kind == TESTS and protocol.puts_off(gate.name, gate.kind)
+    )
+    return shorten(plan, protocol, production, instead=instead)
 
 
 def begin_under(

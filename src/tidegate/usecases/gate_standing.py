@@ -48,7 +48,9 @@ def gate_standings(outside: Outside, rollout: Rollout) -> tuple[GateStanding, ..
                     seen=gate_seen(spec, evidence, now, bound_to=binding_of(rollout, spec)),
                     evidence=evidence,
                     in_question=spec.name in asked,
-                    submitted=submitted_for(transaction, rollout.service, spec.name, digest),
+                    submitted=submitted_for(
+                        transaction, rollout.service, spec.submitted_to, digest
+                    ),
                     takes_documents=kind is not None and kind.takes_documents,
                 )
             )

@@ -182,7 +182,7 @@ class Gatekeeper:
         wish = ASK_AGAIN.get(transaction, str(rollout_id)) if specs else None
         digest = change_digest(rollout.change) if specs else ""
         for spec in specs:
-            notes = submitted_for(transaction, rollout.service, spec.name, digest)
+            notes = submitted_for(transaction, rollout.service, spec.submitted_to, digest)
             due = _Due(
                 rollout=rollout,
                 spec=spec,
@@ -252,7 +252,7 @@ class Gatekeeper:
         rollout, spec = due.rollout, due.spec
         digest = change_digest(rollout.change)
         with self._outside.store.begin(read_only=True) as transaction:
-            documents = documents_for(transaction, rollout.service, spec.name, digest)
+            documents = documents_for(transaction, rollout.service, spec.submitted_to, digest)
             known = known_facts(transaction, rollout, spec, at)
         known = await with_what_is_asked(self._outside, rollout, spec, known, at)
         return GateQuestion(

@@ -75,7 +75,7 @@ def _what_to_do(standing: GateStanding, rollout: Rollout) -> str:
         changes = " ".join(
             f"--change {part.component}={part.to.name}" for part in rollout.change.components
         )
-        return f"tidegate gate submit {rollout.service} {seen.spec.name} FILE {changes}"
+        return f"tidegate gate submit {rollout.service} {seen.spec.submitted_to} FILE {changes}"
     if seen.state in (GateState.MISSING, GateState.EXPIRED):
         return "it is asked by itself; nothing is to be done"
     return f"mend what it says, then: tidegate gate check {rollout.id}"

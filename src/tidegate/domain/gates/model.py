@@ -30,7 +30,8 @@ class GateSpec:
     `kind` chooses the driver, `settings_json` (canonical JSON) is its business. `lasts` is how long
     an answer is good. `phases` are the names of the phases before which it must be green; empty
     means all, and it counts only for BEFORE_PHASE. `is_deferred` marks a gate that an emergency put
-    out of band: it runs at once and doesn't hold, but turning red halts.
+    out of band: it runs at once and doesn't hold, but turning red halts. `reads` names the gate whose
+    submitted documents it judges, empty for its own.
     """
 
     name: str
@@ -40,6 +41,12 @@ class GateSpec:
     lasts: timedelta
     phases: tuple[str, ...] = ()
     is_deferred: bool = False
+    reads: str = ""
+
+    @property
+    def submitted_to(self) -> str:
+        """The name under which the documents that it judges are submitted."""
+        return self.reads or self.name
 
 
 class GateVerdict(StrEnum):
