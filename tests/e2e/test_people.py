@@ -36,7 +36,7 @@ pytestmark = [
 DOCUMENT = (
     SHOP_DOCUMENT.partition("health:")[0]
     + """\
-health: {{source: envoy, signals: [http]}}
+health: {{source: envoy, signals: [{{name: errors, kind: errors}}]}}
 prove: {{errors: 5pp}}
 plan:
   phases:
@@ -229,6 +229,10 @@ async def test_a_phase_waits_for_its_approval_and_watching_ends_with_the_rollout
     team: Team,
 ) -> None:
     """Nobody is added before somebody agreed; `watch` ends by itself, one JSON document a line."""
+    file = team.site.folder / "tidegate.yaml"
+    usual = file.read_text(encoding="utf-8")
+    # Long enough for a command to look at it, however slow the machine.
+    file.write_text(usual.replace("bake: 3s", "bake: 20s"))
     async with team.started() as rollout_id:
         too_early = team.cli("watch", rollout_id, "--timeout", "1s", "-o", "name")
         await team.comes_to(rollout_id, "waiting", reason="approval")
@@ -241,6 +245,7 @@ async def test_a_phase_waits_for_its_approval_and_watching_ends_with_the_rollout
         ended = team.rollout(rollout_id)
         once_more = team.cli("approve", rollout_id)
 
+    file.write_text(usual, encoding="utf-8")
     assert too_early.code == 8
     assert waiting["exposure"][0]["set_bps"] == 2000
     assert waiting["waiting_on"]["who_can_act"] == "approver"
