@@ -5,7 +5,6 @@ run in one process.
 
 from collections.abc import Iterator
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,4 +49,4 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupedByPat
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the groups, which last longest, so that no process waits for one at the end."""
-    items.sort(key=lambda item: group_of(Path(item.nodeid)) is None)
+    items.sort(key=lambda item: group_of(item.nodeid) is None)

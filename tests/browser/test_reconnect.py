@@ -12,14 +12,19 @@ POLLS_AFTER_MS = 16_000
 DECISION = re.compile(r"\bd-\d+\b")
 
 
-async def test_what_happened_while_the_server_was_away_is_on_the_page(fresh, visit) -> None:
-    """Nothing is missed, no decision is listed twice, and the page was never opened anew."""
+async def on_a_rollout(fresh, visit):
+    """Return a served scene, the id of a rollout in it, and its page with a clock that can be moved."""
     served = await fresh(Scene.NORMAL)
     rollout = served.staged.rollouts["orders-api"]
     visitor = await visit(served)
-    page = visitor.page
-    await page.clock.install()
+    await visitor.page.clock.install()
     await visitor.open(f"/rollouts/{rollout}")
+    return served, rollout, visitor.page
+
+
+async def test_what_happened_while_the_server_was_away_is_on_the_page(fresh, visit) -> None:
+    """Nothing is missed, no decision is listed twice, and the page was never opened anew."""
+    served, rollout, page = await on_a_rollout(fresh, visit)
     await page.evaluate("window.neverLeft = true")
     await expect(page.locator("main")).to_contain_text("phase 2 of 5")
 
@@ -41,12 +46,7 @@ async def test_what_happened_while_the_server_was_away_is_on_the_page(fresh, vis
 
 async def test_a_tab_that_nobody_looks_at_gives_its_stream_back(fresh, visit) -> None:
     """It is right again at once when it is looked at: what happened meanwhile is asked for."""
-    served = await fresh(Scene.NORMAL)
-    rollout = served.staged.rollouts["orders-api"]
-    visitor = await visit(served)
-    page = visitor.page
-    await page.clock.install()
-    await visitor.open(f"/rollouts/{rollout}")
+    served, rollout, page = await on_a_rollout(fresh, visit)
     await expect(page.locator("#live")).to_have_text("live", timeout=WITHIN_MS)
     await page.evaluate(
         "Object.defineProperty(document, 'visibilityState', {get: () => window.looked ?? 'hidden'})"

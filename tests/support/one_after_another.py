@@ -19,9 +19,9 @@ _OF_FILES: Final = {
 _OF_FOLDERS: Final = {"tests/e2e": "e2e", "tests/browser": "browser"}
 
 
-def group_of(test: PurePath) -> str | None:
-    """Return the name of the group that the *test* of this path belongs to, if it belongs to one."""
-    file = str(test).partition("::")[0]
+def group_of(nodeid: str) -> str | None:
+    """Return the name of the group that the test of this id belongs to, if it belongs to one."""
+    file = nodeid.partition("::")[0]
     folder = str(PurePath(file).parent)
     return _OF_FILES.get(file) or _OF_FOLDERS.get(folder)
 
@@ -30,4 +30,4 @@ class GroupedByPath(LoadScopeScheduling):
     """Gives a process a whole group, and of everything else a test at a time."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return group_of(PurePath(nodeid)) or nodeid
+        return group_of(nodeid) or nodeid

@@ -28,7 +28,7 @@ class HttpServer(uvicorn.Server):
         """
         Read no connection but that of *scope* for the length of a block, half a second at most.
 
-        What others send waits in their sockets. A connection whose body somebody waits for is read on.
+        What others send waits in their sockets, the rest of another stop's body too if it came in pieces.
         """
         others = [
             connection.flow

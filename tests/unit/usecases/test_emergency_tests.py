@@ -1,9 +1,9 @@
 """Under an emergency a smaller suite must have passed before; all of the tests are owed."""
 
 import pytest
+from gated import goes
 
 from tidegate.domain.access.model import Caller, CallerKind
-from tidegate.domain.rollout.machine import State
 from tidegate.drivers.gate.every import every_gate
 from tidegate.testing.memory_world import DOCUMENT, MemoryWorld, the_shop
 from tidegate.usecases.bus import perform
@@ -28,6 +28,7 @@ emergency:
     tests: smoke
 """
 SMOKE = b'<testsuite name="smoke"><testcase name="opens"/></testsuite>'
+OTHERS = b'<testsuite name="integration"><testcase name="buys"/></testsuite>'
 BROKEN = b'<testsuite name="smoke"><testcase name="opens"><failure/></testcase></testsuite>'
 
 
@@ -80,15 +81,6 @@ async def submit(world, content):
     await perform(world.outside, CAROL, command)
 
 
-async def goes(world, rollout):
-    """Return whether the rollout begins to expose anything within some looks."""
-    try:
-        await world.run(rollout.id, until=[State.APPLYING, State.BAKING], most_ticks=60)
-    except AssertionError:
-        return False
-    return True
-
-
 async def test_the_smaller_suite_comes_before_and_the_rest_beside(world, hurried):
     """What is submitted for the gate of tests is judged by both, each by what it asks for."""
     gates = {gate.name: gate for gate in hurried.plan.gates}
@@ -102,5 +94,12 @@ async def test_the_smaller_suite_comes_before_and_the_rest_beside(world, hurried
 async def test_a_smaller_suite_that_fails_holds(world, hurried):
     """An emergency forgives no failure."""
     await submit(world, BROKEN)
+
+    assert not await goes(world, hurried)
+
+
+async def test_other_suites_that_passed_do_not_stand_in(world, hurried):
+    """That all of what was submitted is good says nothing of the suite that is demanded."""
+    await submit(world, OTHERS)
 
     assert not await goes(world, hurried)

@@ -3,11 +3,11 @@
 import json
 
 import pytest
+from gated import goes
 from git_repositories import Repository
 from signed_statements import BUILDER, PROVENANCE, RELEASE, SOURCE, changed, envelope, public
 
 from tidegate.domain.access.model import Caller, CallerKind
-from tidegate.domain.rollout.machine import State
 from tidegate.drivers.gate.every import every_gate
 from tidegate.testing.memory_world import DOCUMENT, MemoryWorld
 from tidegate.usecases.bus import perform
@@ -57,15 +57,6 @@ def signed_for(world, rollout):
     built = "predicate.runDetails.metadata.finishedOn"
     statement = changed(statement, built, world.clock.now().isoformat())
     return json.dumps(envelope(statement)).encode()
-
-
-async def goes(world, rollout):
-    """Return whether the rollout begins to expose anything within some looks."""
-    try:
-        await world.run(rollout.id, until=[State.APPLYING, State.BAKING], most_ticks=60)
-    except AssertionError:
-        return False
-    return True
 
 
 async def test_a_rollout_goes_on_once_all_that_was_submitted_is_good(world):

@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-CLEARLY_APART: Final = 15.0
+CLEARLY_APART: Final = 20.0
 
 VISIONS: Final = {
     "all colours": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
