@@ -2,7 +2,12 @@
 What the ledger costs: its share of a recorded step, and how fast a dump is made and verified.
 
 Run: `python benchmarks/ledger.py [--steps N] [--entries N] [-o json]`. Exits with 1 when appending takes 5 %
-of a step or more (the median of each; SQLite that waits for the disk, as in production).
+of a phase's steps or more (SQLite that waits for the disk, as in production).
+
+Most steps look and record nothing. So there are two shares, from the medians:
+- `append_share`: of all steps of a phase that bakes for ten minutes, which is short: three that record (it is
+  entered, it bakes, it has passed), and one every `LOOK_AGAIN` that doesn't.
+- `recorded_append_share`: of a step that records, by itself.
 
 The steps are the engine's own (`benchmarks/engine.py`). Each one is timed as a whole and inside `append`,
 so both are of the same run; steps without any append take turns with them, and say what an entry costs
@@ -16,7 +21,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -35,20 +40,27 @@ from tidegate.store.open import open_store
 from tidegate.testing.builders import START
 from tidegate.usecases.ledger_export import dump
 from tidegate.usecases.outside import Outside
-from tidegate.usecases.step import step
+from tidegate.usecases.step import LOOK_AGAIN, step
 
 BUDGET_SHARE = 0.05
+BAKE = timedelta(minutes=10)
+STEPS_THAT_RECORD = 3
 OBSERVATION = json.dumps({"counts": list(range(1_000))})
 """About 5 kB, as an observation with its rollout is."""
 
 
 async def recorded_steps(folder: Path, count: int) -> dict[str, float]:
     """
-    Return median milliseconds: of a recorded step, of the part inside `append`, and of one without it.
+    Return median milliseconds: of a step that records, inside `append`, of one without it, of an idle one.
 
-    Steps with and without take turns, so that both have the same machine.
+    Steps with and without an append take turns, so that both have the same machine.
     """
     outside, ids = await engine.a_world(folder, count * 2, bake=timedelta(hours=1))
+    idle: list[float] = []
+    for rollout_id in ids:
+        began = time.perf_counter()
+        await step(outside, rollout_id)
+        idle.append((time.perf_counter() - began) * 1_000)
     with outside.store.begin() as transaction:
         for rollout_id in ids:
             rollout = transaction.rollout(rollout_id)
@@ -69,6 +81,7 @@ async def recorded_steps(folder: Path, count: int) -> dict[str, float]:
         "step_ms": statistics.median(steps),
         "append_ms": statistics.median(inside[::2]),
         "step_without_append_ms": statistics.median(without),
+        "idle_step_ms": statistics.median(idle),
     }
 
 
@@ -106,6 +119,13 @@ def whole_ledger(folder: Path, count: int) -> dict[str, float]:
     }
 
 
+def share_of_a_phase(found: Mapping[str, float]) -> float:
+    """Return the share of appending in all steps of a phase."""
+    recorded = STEPS_THAT_RECORD * found["step_ms"]
+    idle = BAKE // LOOK_AGAIN * found["idle_step_ms"]
+    return STEPS_THAT_RECORD * found["append_ms"] / (recorded + idle)
+
+
 def measured(*, steps: int, entries: int) -> dict[str, float]:
     """Return everything that is measured."""
     with tempfile.TemporaryDirectory() as folder:
@@ -114,7 +134,8 @@ def measured(*, steps: int, entries: int) -> dict[str, float]:
         whole = whole_ledger(Path(folder), entries)
     return {
         **found,
-        "append_share": found["append_ms"] / found["step_ms"],
+        "recorded_append_share": found["append_ms"] / found["step_ms"],
+        "append_share": share_of_a_phase(found),
         "dump_entries_per_s": entries / whole["dump_s"],
         "verify_entries_per_s": entries / whole["verify_s"],
         "dump_bytes_per_entry": whole["dump_bytes_per_entry"],
@@ -190,7 +211,7 @@ def main() -> int:
         for name, value in found.items():
             sys.stdout.write(f"{name:<26}{value:>14,.3f}\n")
         held = "held" if is_held else "MISSED"
-        sys.stdout.write(f"budget of append, {BUDGET_SHARE:.0%} of a step: {held}\n")
+        sys.stdout.write(f"budget of append, {BUDGET_SHARE:.0%} of a phase's steps: {held}\n")
     return 0 if is_held else 1
 
 

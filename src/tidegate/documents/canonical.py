@@ -25,6 +25,9 @@ _FIRST_WITH_EXPONENT: Final = 1e21
 _AS_IT_IS: Final = json.JSONEncoder(ensure_ascii=False)
 """Made once: the ledger hashes a dozen texts with every entry."""
 
+_FLAT: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+"""Writes texts and integers as RFC 8785 wants them, sorted as it wants as long as keys are ASCII."""
+
 MAX_NESTING: Final = 100
 """Deeper values are attacks or accidents, and would exhaust the stack of whoever reads them."""
 
@@ -43,9 +46,29 @@ def canonical_json(value: object) -> str:
 
     Source: RFC 8785, sections 3.2.2 and 3.2.3.
     """
+    if isinstance(value, dict) and _is_flat(value):
+        return _without_surrogates(_FLAT.encode(value))
     pieces: list[str] = []
     _write(value, pieces, 0)
     return "".join(pieces)
+
+
+def _is_flat(members: dict[object, object]) -> bool:
+    """
+    Return whether the standard encoder, which is much faster, writes the canonical text of *members*.
+
+    It does for texts, small integers and None under ASCII keys: for entries of the ledger.
+    """
+    return all(
+        type(key) is str
+        and key.isascii()
+        and (
+            member is None
+            or type(member) is str
+            or (type(member) is int and -MAX_EXACT_INTEGER <= member <= MAX_EXACT_INTEGER)
+        )
+        for key, member in members.items()
+    )
 
 
 def digest_of(value: object) -> str:
@@ -164,12 +187,16 @@ def _utf16(text: str) -> bytes:
 
 
 def _text(text: str) -> str:
+    return _AS_IT_IS.encode(_without_surrogates(str(text)))
+
+
+def _without_surrogates(text: str) -> str:
     try:
         if not text.isascii():
             text.encode("utf-8")
     except UnicodeEncodeError as exc:
         raise ValueError(f"text with a lone surrogate has no canonical JSON: {text!r}") from exc
-    return _AS_IT_IS.encode(str(text))
+    return text
 
 
 def _integer(number: int) -> str:

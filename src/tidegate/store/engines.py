@@ -90,10 +90,7 @@ def errors_translated() -> Iterator[None]:
     try:
         yield
     except DBAPIError as exc:
-        raise StoreError(
-            f"the store failed: {_first_line(exc.orig)}",
-            hint="Nothing was half-written. Try again; see whether its database runs and has space.",
-        ) from exc
+        raise failed(exc.orig) from exc
     except PoolTimeoutError as exc:
         raise StoreError(
             "the store has no connection free", hint="Try again; the server is overloaded."
@@ -179,6 +176,14 @@ def _prepare_postgresql(connection: Any, _record: Any) -> None:
     connection.execute(f"SET lock_timeout = {wait_ms}")
     connection.execute(f"SET idle_in_transaction_session_timeout = {idle_ms}")
     connection.commit()
+
+
+def failed(error: BaseException | None) -> StoreError:
+    """Return what is raised for an *error* of the driver."""
+    return StoreError(
+        f"the store failed: {_first_line(error)}",
+        hint="Nothing was half-written. Try again; see whether its database runs and has space.",
+    )
 
 
 def _first_line(error: BaseException | None) -> str:

@@ -9,13 +9,17 @@ take the commit of a failed transaction for a rollback and say nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from contextlib import closing
+from functools import cache
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Executable
+from sqlalchemy import Connection, CursorResult, Dialect, Executable, Insert
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from tidegate.errors import StoreError
-from tidegate.store.engines import errors_translated
+from tidegate.store.engines import errors_translated, failed
 
+Answer = TypeVar("Answer")
 Values = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
@@ -35,9 +39,21 @@ class Rows:
     def _read(self, statement: Executable, **values: Any) -> CursorResult[Any]:
         return self._execute(statement, values)
 
-    def _read_text(self, statement: str) -> CursorResult[Any]:
-        """Read by a statement that has no values and is the same for every database."""
-        return self._carried_out(lambda: self._connection.exec_driver_sql(statement))
+    def _read_directly(self, statement: str) -> Sequence[Any] | None:
+        """Return the first row that *statement* finds, a text that is the same for every database."""
+
+        def read(cursor: DBAPICursor) -> Sequence[Any] | None:
+            cursor.execute(statement)
+            return cursor.fetchone()
+
+        return self._carried_out(lambda: self._directly(read))
+
+    def _insert_directly(self, statement: Insert, values: Mapping[str, Any]) -> None:
+        """Add one row of *values* as the database keeps them, by column; all columns are named."""
+        assert not self._read_only, "this transaction was opened for reading"
+        text, order = _as_text(statement, self._connection.dialect)
+        given = values if order is None else tuple(values[name] for name in order)
+        self._carried_out(lambda: self._directly(lambda cursor: cursor.execute(text, given)))
 
     def _write(self, statement: Executable, values: Values) -> CursorResult[Any]:
         assert not self._read_only, "this transaction was opened for reading"
@@ -46,7 +62,19 @@ class Rows:
     def _execute(self, statement: Executable, values: Values) -> CursorResult[Any]:
         return self._carried_out(lambda: self._connection.execute(statement, values))
 
-    def _carried_out(self, execute: Callable[[], CursorResult[Any]]) -> CursorResult[Any]:
+    def _directly(self, use: Callable[[DBAPICursor], Answer]) -> Answer:
+        # By the database's own driver, for what comes with every step: what SQLAlchemy does around a
+        # statement takes several times as long as the statement.
+        dialect, lent = self._connection.dialect, self._connection.connection
+        with closing(lent.cursor()) as cursor:
+            try:
+                return use(cursor)
+            except dialect.loaded_dbapi.Error as exc:
+                if dialect.is_disconnect(exc, lent, cursor):
+                    self._connection.invalidate(exc)
+                raise failed(exc) from exc
+
+    def _carried_out(self, execute: Callable[[], Answer]) -> Answer:
         self.check_undoomed()
         try:
             with errors_translated():
@@ -54,3 +82,10 @@ class Rows:
         except StoreError as exc:
             self._failure = exc
             raise
+
+
+@cache
+def _as_text(statement: Insert, dialect: Dialect) -> tuple[str, Sequence[str] | None]:
+    """Return *statement* for the driver of *dialect*, and the order of its values unless they go by name."""
+    compiled = statement.compile(dialect=dialect)
+    return str(compiled), compiled.positiontup
