@@ -16,6 +16,8 @@ from tidegate.domain.health.evidence import Judgement, Verdict
 from tidegate.domain.plan.model import Effect
 from tidegate.domain.rollout import decide as rules
 from tidegate.domain.rollout import decide_ending as ending
+from tidegate.domain.rollout import decide_stops as stops
+from tidegate.domain.rollout import judged as verdicts
 from tidegate.domain.rollout import obstacles
 from tidegate.domain.rollout import seen as facts
 from tidegate.domain.rollout.machine import TRANSITIONS, Event, State
@@ -67,7 +69,7 @@ def _latest_pass(rollout):
 
 def judging(patch: Patch, verdict: Verdict) -> None:
     """Take *verdict* for a pass."""
-    judge = rules.judge
+    judge = verdicts.judge
 
     def lenient(*args, **options):
         judgement = judge(*args, **options)
@@ -75,7 +77,7 @@ def judging(patch: Patch, verdict: Verdict) -> None:
             return Judgement(verdict=Verdict.PASS, reasons=judgement.reasons)
         return judgement
 
-    patch.setattr(rules, "judge", lenient)
+    patch.setattr(verdicts, "judge", lenient)
 
 
 # --- the policy ------------------------------------------------------------------------------
@@ -108,7 +110,8 @@ def old_evidence_passes(patch):
 
 @mutation(run_pure_world, "a_pass_rests_on_proof")
 def evidence_of_any_bake_passes(patch):
-    patch.setattr(rules, "evidence_in_force", lambda seen: seen.evidence)
+    for module in (rules, verdicts):
+        patch.setattr(module, "evidence_in_force", lambda seen: seen.evidence)
     # The policy would hold here: what an earlier bake has shown is old by then.
     patch.setattr(rules, "watch_silence", lambda seen: None)
 
@@ -177,22 +180,22 @@ def completing_is_not_taken_up_again(patch):
 
 @mutation(run_pure_world, "an_alarm_stops")
 def pages_do_not_stop(patch):
-    patch.setattr(rules, "_halt_for_alarm", lambda seen: None)
+    patch.setattr(stops, "_halt_for_alarm", lambda seen: None)
 
 
 @mutation(run_pure_world, "an_alarm_stops")
 def a_page_is_looked_at_only_while_baking(patch):
-    halt_for_alarm = rules._halt_for_alarm
+    halt_for_alarm = stops._halt_for_alarm
 
     def late(seen):
         return halt_for_alarm(seen) if seen.rollout.state is State.BAKING else None
 
-    patch.setattr(rules, "_halt_for_alarm", late)
+    patch.setattr(stops, "_halt_for_alarm", late)
 
 
 @mutation(run_pure_world, "an_alarm_stops")
 def tickets_do_not_hold(patch):
-    patch.setattr(rules, "_alarmed", lambda seen: "")
+    patch.setattr(rules, "alarmed_in_words", lambda seen: "")
 
 
 @mutation(run_pure_world, "an_alarm_stops")
@@ -209,7 +212,7 @@ def an_alarm_at_a_target_to_come_is_ignored(patch):
 
 @mutation(run_pure_world, "suspicion_lingers")
 def a_suspicion_ends_where_it_began(patch):
-    patch.setattr(rules, "is_suspected", lambda rollout: False)
+    patch.setattr(verdicts, "is_suspected", lambda rollout: False)
 
 
 @mutation(run_pure_world, "suspicion_lingers")
@@ -217,7 +220,7 @@ def a_gap_in_the_data_clears_a_suspicion(patch):
     def forgetful(rollout):
         return rollout.waiting_on.reason is ReasonCode.SUSPECTED_HARM
 
-    patch.setattr(rules, "is_suspected", forgetful)
+    patch.setattr(verdicts, "is_suspected", forgetful)
 
 
 @mutation(run_pure_world, "proven_harm_stops")
@@ -227,12 +230,12 @@ def nobody_looks_while_a_later_phase_is_applied(patch):
     def blind(rollout):
         return None if rollout.state is State.APPLYING else in_force(rollout)
 
-    patch.setattr(rules, "phase_in_force", blind)
+    patch.setattr(stops, "phase_in_force", blind)
 
 
 @mutation(run_pure_world, "trouble_of_both_holds")
 def what_both_arms_suffer_from_is_ignored(patch):
-    patch.setattr(rules, "_troubled", lambda seen: "")
+    patch.setattr(rules, "troubled_in_words", lambda seen: "")
 
 
 @mutation(run_pure_world, "a_pass_rests_on_proof")

@@ -17,8 +17,8 @@ from tidegate.domain.gates.model import gate_seen
 from tidegate.domain.health.evidence import Evidence
 from tidegate.domain.policy.model import Policy
 from tidegate.domain.quantities import Environment
-from tidegate.domain.rollout.decide import present_verdict
 from tidegate.domain.rollout.decisions import Observation
+from tidegate.domain.rollout.judged import present_verdict
 from tidegate.domain.rollout.model import Approval, Rollout
 from tidegate.domain.rollout.seen import valid_approvals
 from tidegate.ports.store import Transaction

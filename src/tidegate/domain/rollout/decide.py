@@ -13,15 +13,18 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from tidegate.domain.durations import rough_duration
-from tidegate.domain.health.evidence import Judgement, Verdict, judge
-from tidegate.domain.health.trouble import describe as trouble_in_words
-from tidegate.domain.plan.model import Effect, Phase
-from tidegate.domain.rollout.alarms import describe
+from tidegate.domain.health.evidence import Verdict
 from tidegate.domain.rollout.decide_ending import (
     decide_completed,
     decide_halted,
     decide_recovering,
     decide_return,
+)
+from tidegate.domain.rollout.decide_stops import (
+    halt_for_harm,
+    halt_for_trip,
+    halt_from_outside,
+    halt_latched_elsewhere,
 )
 from tidegate.domain.rollout.decisions import (
     Advance,
@@ -40,6 +43,7 @@ from tidegate.domain.rollout.decisions import (
     Unpause,
 )
 from tidegate.domain.rollout.holds import hold, pause, waiting, withdraw_again
+from tidegate.domain.rollout.judged import alarmed_in_words, judged, troubled_in_words
 from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import (
     HaltCause,
@@ -52,11 +56,9 @@ from tidegate.domain.rollout.obstacles import (
     before_anyone,
     before_users,
     counting_approvals,
-    red_deferred_gates,
     stop_order_in_words,
 )
 from tidegate.domain.rollout.seen import (
-    alarms_with,
     allows_nobody,
     certified_before,
     count_trips,
@@ -65,15 +67,10 @@ from tidegate.domain.rollout.seen import (
     first_finished,
     first_unsettled,
     is_last_phase,
-    is_suspected,
-    latched_elsewhere,
     pass_of_phase_before,
-    phase_in_force,
-    phase_index_in_force,
     watch_silence,
 )
 from tidegate.domain.rollout.stagger import too_close
-from tidegate.domain.stops.model import describe as describe_order
 
 
 def decide(seen: Observation) -> Decision:
@@ -82,13 +79,13 @@ def decide(seen: Observation) -> Decision:
         case State.PLANNED:
             return _decide_planned(seen)
         case State.WAITING:
-            return _latched(seen) or _decide_waiting(seen)
+            return halt_latched_elsewhere(seen) or _decide_waiting(seen)
         case State.APPLYING:
-            return _latched(seen) or _decide_applying(seen)
+            return halt_latched_elsewhere(seen) or _decide_applying(seen)
         case State.BAKING:
-            return _latched(seen) or _decide_baking(seen)
+            return halt_latched_elsewhere(seen) or _decide_baking(seen)
         case State.HELD:
-            return _latched(seen) or _decide_held(seen)
+            return halt_latched_elsewhere(seen) or _decide_held(seen)
         case State.HALTED:
             return decide_halted(seen)
         case State.RECOVERING:
@@ -126,13 +123,13 @@ def _decide_planned(seen: Observation) -> Decision:
 
 def _decide_waiting(seen: Observation) -> Decision:
     rollout = seen.rollout
-    stop = _halt_for_harm(seen) or _halt_from_outside(seen)
+    stop = halt_for_harm(seen) or halt_from_outside(seen)
     if stop is not None:
         return stop
     left = first_exposed(seen) if allows_nobody(rollout) else None
     if left is not None:
         return withdraw_again(left)
-    alarmed = _alarmed(seen)
+    alarmed = alarmed_in_words(seen)
     # A rehearsal that has begun is brought to its end: that closes what it opened.
     begun = rollout.rehearsal in (Rehearsal.FORWARD, Rehearsal.BACK)
     if alarmed and not begun:
@@ -153,7 +150,7 @@ def _decide_waiting(seen: Observation) -> Decision:
             ReasonCode.MORE_EVIDENCE,
             who=WhoCanAct.OPERATOR,
         )
-    troubled = _troubled(seen)
+    troubled = troubled_in_words(seen)
     if troubled:
         return hold("not-this-change", troubled, ReasonCode.NOT_THIS_CHANGE)
     crowded = too_close(rollout, seen.neighbours, seen.now)
@@ -167,21 +164,6 @@ def _decide_waiting(seen: Observation) -> Decision:
         evidence_of=passed,
         approvals=counting_approvals(seen),
     )
-
-
-def _halt_for_harm(seen: Observation) -> HaltNow | None:
-    rollout = seen.rollout
-    phase = phase_in_force(rollout)
-    if phase is None:
-        return None
-    stop = _halt_for_trip(seen)
-    if stop is not None:
-        return stop
-    judgement = _judge(seen, phase)
-    if judgement.verdict is not Verdict.FAIL:
-        return None
-    because = "; ".join(judgement.reasons)
-    return HaltNow(rule="harm-proven", because=because, cause=HaltCause.HARM)
 
 
 def _decide_rehearsal(seen: Observation) -> Decision:
@@ -223,7 +205,7 @@ def _decide_rehearsal(seen: Observation) -> Decision:
 
 def _decide_applying(seen: Observation) -> Decision:
     rollout = seen.rollout
-    stop = _halt_for_harm(seen) or _halt_from_outside(seen)
+    stop = halt_for_harm(seen) or halt_from_outside(seen)
     if stop is not None:
         return stop
     unsettled = first_unsettled(seen)
@@ -270,21 +252,21 @@ def _wait_for_targets(
 
 def _decide_baking(seen: Observation) -> Decision:
     rollout = seen.rollout
-    stop = _halt_for_trip(seen)
+    stop = halt_for_trip(seen)
     if stop is not None:
         return stop
-    judgement = _judge(seen, rollout.phase)
+    judgement = judged(seen, rollout.phase)
     because = "; ".join(judgement.reasons)
     if judgement.verdict is Verdict.FAIL:
         return HaltNow(rule="harm-proven", because=because, cause=HaltCause.HARM)
-    told = _halt_from_outside(seen)
+    told = halt_from_outside(seen)
     if told is not None:
         return told
     finished = first_finished(seen)
     if finished is not None:
         # Completing was decided and begun, and whoever did so didn't live to record it.
         return Complete(rule="all-phases-passed", because=finished, passed=_pass_of(seen))
-    alarmed = _alarmed(seen)
+    alarmed = alarmed_in_words(seen)
     if alarmed:
         return pause("alarm", alarmed, ReasonCode.ALARM, None)
     unsettled = first_unsettled(seen)
@@ -293,7 +275,7 @@ def _decide_baking(seen: Observation) -> Decision:
     silence = watch_silence(seen)
     if silence is not None:
         return pause("watch-silent", silence, ReasonCode.NO_DATA, _no_data_deadline(seen))
-    troubled = _troubled(seen)
+    troubled = troubled_in_words(seen)
     if troubled:
         return pause("not-this-change", troubled, ReasonCode.NOT_THIS_CHANGE, None)
     match judgement.verdict:
@@ -388,14 +370,14 @@ def _pass_of(seen: Observation) -> PhasePass:
 
 def _decide_held(seen: Observation) -> Decision:
     rollout = seen.rollout
-    stop = _halt_for_trip(seen)
+    stop = halt_for_trip(seen)
     if stop is not None:
         return stop
-    judgement = _judge(seen, rollout.phase)
+    judgement = judged(seen, rollout.phase)
     because = "; ".join(judgement.reasons)
     if judgement.verdict is Verdict.FAIL:
         return HaltNow(rule="harm-proven", because=because, cause=HaltCause.HARM)
-    told = _halt_from_outside(seen)
+    told = halt_from_outside(seen)
     if told is not None:
         return told
     if rollout.waiting_on.reason is ReasonCode.INCONCLUSIVE:
@@ -413,12 +395,12 @@ def _decide_held(seen: Observation) -> Decision:
         trouble = because
     if trouble is not None:
         return _hold_without_data(seen, trouble, watch_is_alive=silence is None)
-    troubled = _troubled(seen)
+    troubled = troubled_in_words(seen)
     if troubled:
         return hold("not-this-change", troubled, ReasonCode.NOT_THIS_CHANGE, who=WhoCanAct.OPERATOR)
     if judgement.verdict is Verdict.SUSPECT:
         return hold("harm-suspected", because, ReasonCode.SUSPECTED_HARM, who=WhoCanAct.OPERATOR)
-    alarmed = _alarmed(seen)
+    alarmed = alarmed_in_words(seen)
     if alarmed:
         return hold("alarm", alarmed, ReasonCode.ALARM, who=WhoCanAct.OPERATOR)
     return Unpause(rule="hold-ended", because=f"the cause is gone; {because}")
@@ -435,97 +417,6 @@ def _hold_without_data(seen: Observation, trouble: str, *, watch_is_alive: bool)
             cause=HaltCause.NO_DATA,
         )
     return hold("no-data", trouble, ReasonCode.NO_DATA, until=deadline, who=WhoCanAct.OPERATOR)
-
-
-# --- stops ---------------------------------------------------------------------------------
-
-
-def _latched(seen: Observation) -> HaltNow | None:
-    """
-    A stop that was made at a target without the store: the store follows it.
-
-    Such a stop is latched above every generation the store can have issued; one that the store made
-    itself is latched at the generation it issued for it.
-    """
-    latched = latched_elsewhere(seen)
-    if latched is None:
-        return None
-    # Whoever found harm may have stopped it and not lived to record why: the evidence still says so.
-    return (
-        _halt_for_harm(seen)
-        or _halt_from_outside(seen)
-        or HaltNow(rule="stop-latched-at-target", because=latched, cause=HaltCause.PERSON)
-    )
-
-
-def _halt_from_outside(seen: Observation) -> HaltNow | None:
-    """Return the halt that an alarm, a stop order or a gate that was put off asks for, if one does."""
-    return _halt_for_alarm(seen) or _halt_by_order(seen) or _halt_for_gate(seen)
-
-
-def _halt_by_order(seen: Observation) -> HaltNow | None:
-    orders = [order for order in seen.stop_orders if order.withdraw]
-    if not orders:
-        return None
-    because = "; ".join(map(describe_order, orders))
-    return HaltNow(rule="stop-order", because=because, cause=HaltCause.STOP_ORDER)
-
-
-def _halt_for_gate(seen: Observation) -> HaltNow | None:
-    red = red_deferred_gates(seen)
-    if not red:
-        return None
-    because = "; ".join(f"{gate.spec.name} turned red: {gate.because}" for gate in red)
-    return HaltNow(rule="deferred-gate", because=because, cause=HaltCause.GATE)
-
-
-def _halt_for_alarm(seen: Observation) -> HaltNow | None:
-    alarms = alarms_with(seen, Effect.HALT)
-    if not alarms:
-        return None
-    because = "; ".join(map(describe, alarms))
-    return HaltNow(rule="alarm", because=because, cause=HaltCause.ALARM)
-
-
-def _alarmed(seen: Observation) -> str:
-    """Return which alarms keep exposure from rising, in words; empty when none does."""
-    return "; ".join(map(describe, alarms_with(seen, Effect.HOLD)))
-
-
-def _troubled(seen: Observation) -> str:
-    """Return what both arms suffer from and whom to look at, in words; empty when nothing."""
-    trouble = evidence_in_force(seen).trouble
-    return "" if trouble is None else trouble_in_words(trouble)
-
-
-def _halt_for_trip(seen: Observation) -> HaltNow | None:
-    index = phase_index_in_force(seen.rollout)
-    trips = 0 if index is None else count_trips(seen, index)
-    if trips <= seen.rollout.trips_before:
-        return None
-    return HaltNow(
-        rule="circuit-breaker",
-        because=f"the candidate was cut off or restarted {trips - seen.rollout.trips_before} time(s)"
-        " since the bake began",
-        cause=HaltCause.HARM,
-    )
-
-
-def present_verdict(seen: Observation) -> Verdict | None:
-    """Return what the evidence of the phase in force amounts to, None when no phase is."""
-    phase = phase_in_force(seen.rollout)
-    return None if phase is None else _judge(seen, phase).verdict
-
-
-def _judge(seen: Observation, phase: Phase) -> Judgement:
-    return judge(
-        evidence_in_force(seen),
-        phase=phase,
-        budget=seen.rollout.plan.budget,
-        attempt=seen.rollout.attempt,
-        carried=certified_before(seen.rollout),
-        was_suspect=is_suspected(seen.rollout),
-    )
 
 
 # --- words -----------------------------------------------------------------------------------
