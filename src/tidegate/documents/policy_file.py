@@ -95,19 +95,20 @@ def _policy(written: PolicyFile, protocols: tuple[EmergencyProtocol, ...]) -> Po
             for name, one in sorted(written.programs.items())
         ),
         approval_life=approvals.within or DEFAULT_APPROVAL_LIFE,
-        approval_rules=tuple(
-            ApprovalRule(
-                environments=tuple(Environment(name) for name in rule.environments),
-                tiers=tuple(rule.tiers or ()),
-                kinds=tuple(rule.kinds or ()),
-                count=rule.approve[0],
-                group=rule.approve[1],
-                every_phase=rule.before == "every",
-                unless_reviewed=rule.unless == "reviewed",
-            )
-            for rule in approvals.rules
-        ),
+        approval_rules=None if approvals.rules is None else tuple(map(_rule, approvals.rules)),
         protocols=protocols,
+    )
+
+
+def _rule(rule: WrittenRule) -> ApprovalRule:
+    return ApprovalRule(
+        environments=tuple(Environment(name) for name in rule.environments),
+        tiers=tuple(rule.tiers or ()),
+        kinds=tuple(rule.kinds or ()),
+        count=rule.approve[0],
+        group=rule.approve[1],
+        every_phase=rule.before == "every",
+        unless_reviewed=rule.unless == "reviewed",
     )
 
 
@@ -132,7 +133,7 @@ def _name_complaints(written: PolicyFile) -> Iterator[Complaint]:
                 fix=f"add them: `people: {{{program.owner}: {{}}}}`",
             )
     groups = {group for who in written.people.values() for group in who.groups}
-    rules = written.approvals.rules if written.approvals else []
+    rules = (written.approvals.rules if written.approvals else None) or []
     for index, rule in enumerate(rules):
         count, group = rule.approve
         if written.people and group not in groups:

@@ -78,8 +78,10 @@ class WrittenApprovals(Written):
         default=None,
         description="How long an approval holds where a plan doesn't say. Default 24h.",
     )
-    rules: Annotated[list[WrittenRule], Field(max_length=100)] = Field(
-        default_factory=list, description="What is demanded beyond what plans ask for."
+    rules: Annotated[list[WrittenRule], Field(max_length=100)] | None = Field(
+        default=None,
+        description="What is demanded beyond what plans ask for. Default, where names are verified:"
+        " production needs one other person, unless it is reviewed. [] demands nothing.",
     )
 
 

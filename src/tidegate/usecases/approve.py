@@ -17,6 +17,7 @@ from tidegate.domain.approvals.duties import (
     why_artifact_moved,
     why_not_eligible,
 )
+from tidegate.domain.policy.model import THE_OTHERS
 from tidegate.domain.quantities import RolloutId
 from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import Approval, Rollout
@@ -215,7 +216,8 @@ def check_eligible(ground: ApprovalGround, caller: Caller, person: str | None) -
     """Return why *caller*, behind whom *person* stands, can't approve on *ground*; "" when they can."""
     why_not = why_not_eligible(ground, person, caller.name)
     # Where the policy doesn't know the group, whoever vouches for the name says who is in it.
-    if not why_not and ground.members is None and caller.is_verified:
+    is_vouched_for = ground.members is None and ground.group != THE_OTHERS
+    if not why_not and is_vouched_for and caller.is_verified:
         outsider = ground.group not in caller.groups
         return f"{caller.name} isn't in {ground.group}" if outsider else ""
     return why_not

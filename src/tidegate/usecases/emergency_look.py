@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tidegate.documents.service_file import from_canonical
+from tidegate.domain.access.proof import IdentityMode
 from tidegate.domain.emergency.model import Debt, Emergency
 from tidegate.domain.emergency.shorten import Shortened
 from tidegate.domain.plan.model import ServiceSpec
-from tidegate.domain.policy.demands import with_demands
+from tidegate.domain.policy.demands import rules_in_force, with_demands
 from tidegate.errors import StoreError, TidegateError
 from tidegate.ports.store import Transaction
 from tidegate.usecases.emergency_records import debts_of
@@ -39,14 +40,17 @@ class EmergencyLook:
     debts: tuple[Debt, ...]
 
 
-def look_at_emergency(transaction: Transaction, emergency: Emergency) -> EmergencyLook:
-    """Return *emergency* with what follows from it."""
+def look_at_emergency(
+    transaction: Transaction, emergency: Emergency, names: IdentityMode
+) -> EmergencyLook:
+    """Return *emergency* with what follows from it, where names are worth what *names* says."""
     policy = policy_in_force(transaction, emergency.organisation)
     shortened: Shortened | None = None
     why_unknown = ""
     try:
         spec = _spec(transaction, emergency)
-        plan = with_demands(policy, spec, only_moves_of(spec.plan, emergency.change))
+        rules = rules_in_force(policy, names)
+        plan = with_demands(rules, spec, only_moves_of(spec.plan, emergency.change))
         shortened = shorten_for(emergency, plan, spec)
     except StoreError:
         raise

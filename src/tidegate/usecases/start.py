@@ -22,7 +22,7 @@ from tidegate.domain.plan.model import (
     ServiceSpec,
     Supersede,
 )
-from tidegate.domain.policy.demands import demands_of, with_demands
+from tidegate.domain.policy.demands import demands_of, rules_in_force, with_demands
 from tidegate.domain.policy.model import NO_POLICY, Policy
 from tidegate.domain.quantities import (
     NO_EXPOSURE,
@@ -125,7 +125,8 @@ async def propose(
         # Before an emergency shortens the plan: what its two persons stand for is part of that.
         home = resource_of_service(transaction, spec.name)
         whose = organisation if home is None else home.organisation
-        plan = with_demands(policy_in_force(transaction, whose), spec, plan)
+        rules = rules_in_force(policy_in_force(transaction, whose), outside.identity_mode)
+        plan = with_demands(rules, spec, plan)
     hurried: Hurry | None = None
     if emergency is not None:
         hurried = hurry(outside, emergency, spec, change, plan, is_install=is_install)

@@ -7,7 +7,7 @@ import pytest
 
 from tidegate.domain.plan.model import Phase, Plan
 from tidegate.domain.policy.demands import demands_of, with_demands
-from tidegate.domain.policy.model import ApprovalRule, Policy
+from tidegate.domain.policy.model import ApprovalRule
 from tidegate.domain.quantities import Environment
 from tidegate.errors import RefusedError
 from tidegate.testing.memory_world import DOCUMENT, the_shop
@@ -21,7 +21,7 @@ def a_rule(**changes: Any) -> ApprovalRule:
 
 
 def demanded(*rules: ApprovalRule, plan: Plan = PLAIN.plan, **spec: Any) -> Plan:
-    return with_demands(Policy(approval_rules=rules), replace(PLAIN, **spec), plan)
+    return with_demands(rules, replace(PLAIN, **spec), plan)
 
 
 def asks(plan: Plan) -> list[tuple[int, str]]:

@@ -38,7 +38,7 @@ def approval_table(found: AwaitedApprovals, *, times: TimeFormat) -> list[Text |
 
 def approval_card(one: Awaited, *, now: datetime, times: TimeFormat) -> list[Text | str]:
     """Return all that is known of one phase that has to be agreed to."""
-    may = f"whoever is in {one.approvers}" if one.may is None else words.list_words(one.may)
+    may = f"any of {one.approvers}" if one.may is None else words.list_words(one.may)
     lines: list[Text | str] = [
         f"{one.service} {words.change_words(one.change)}   rollout {one.rollout}",
         f"  next     phase {one.phase}, {one.phase_name}: {one.exposure}"

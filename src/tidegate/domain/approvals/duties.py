@@ -15,6 +15,7 @@ from typing import Final
 
 from tidegate.domain.approvals.model import Binding
 from tidegate.domain.health.evidence import Verdict
+from tidegate.domain.policy.model import THE_OTHERS
 from tidegate.domain.rollout.model import Approval
 
 EDITORS_WAIT: Final = timedelta(hours=24)
@@ -66,6 +67,8 @@ def why_not_eligible(ground: ApprovalGround, person: str | None, name: str) -> s
 
 def who_could(ground: ApprovalGround) -> str:
     """Return in words who can approve, for whoever can't."""
+    if ground.group == THE_OTHERS:
+        return "somebody else who may approve"
     if ground.members is None:
         return f"somebody else of {ground.group}"
     able = sorted(one for one in ground.members if not why_not_eligible(ground, one, one))

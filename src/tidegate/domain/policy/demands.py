@@ -1,27 +1,47 @@
 """
 What a policy demands of a plan: approvals before the phases that it is about. Pure.
 
+Where names are verified and the policy doesn't say otherwise, production needs a second person: one who may
+approve it and isn't its author, or a green review. Where names are only claimed a second one proves nothing.
+
 Made when a change is proposed, so that what is demanded stands in the plan that is looked at and in its
 hash. A demand only ever adds: nothing that a plan asks for by itself becomes less.
 """
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Final
 
+from tidegate.domain.access.proof import IdentityMode
 from tidegate.domain.plan.model import Phase, Plan, ServiceSpec
-from tidegate.domain.policy.model import ApprovalRule, Policy
+from tidegate.domain.policy.model import THE_OTHERS, ApprovalRule, Policy
+from tidegate.domain.quantities import Environment
 from tidegate.errors import RefusedError
 
+SECOND_PERSON: Final = (
+    ApprovalRule(
+        environments=(Environment.PRODUCTION,), count=1, group=THE_OTHERS, unless_reviewed=True
+    ),
+)
+"""What is demanded where nobody has said what is."""
 
-def with_demands(policy: Policy, spec: ServiceSpec, plan: Plan) -> Plan:
+
+def rules_in_force(policy: Policy, names: IdentityMode) -> tuple[ApprovalRule, ...]:
+    """Return the rules of *policy* where names are worth what *names* says."""
+    if policy.approval_rules is not None:
+        return policy.approval_rules
+    return SECOND_PERSON if names is IdentityMode.VERIFIED else ()
+
+
+def with_demands(rules: tuple[ApprovalRule, ...], spec: ServiceSpec, plan: Plan) -> Plan:
     """
-    Return *plan*, which moves parts of *spec*, with the approvals that *policy* demands.
+    Return *plan*, which moves parts of *spec*, with the approvals that *rules* demand.
 
     Raises:
         RefusedError: two groups are asked for the same phase, and one phase has one group.
     """
     demanded: dict[int, list[ApprovalRule]] = {}
-    for rule in policy.approval_rules:
+    for rule in rules:
         about = [index for index, phase in enumerate(plan.phases) if _is_about(rule, spec, phase)]
         for index in about if rule.every_phase else about[:1]:
             demanded.setdefault(index, []).append(rule)
@@ -60,7 +80,9 @@ def _is_about(rule: ApprovalRule, spec: ServiceSpec, phase: Phase) -> bool:
 
 def _demanding(phase: Phase, rules: list[ApprovalRule]) -> Phase:
     asked = phase.approvals > 0
-    groups = dict.fromkeys([*([phase.approvers] if asked else []), *_groups(rules)])
+    named = dict.fromkeys([*([phase.approvers] if asked else []), *_groups(rules)])
+    # Whoever is in a group that is asked for is one of the others as well.
+    groups = [group for group in named if group != THE_OTHERS] or [THE_OTHERS]
     if len(groups) > 1:
         raise RefusedError(
             f"before {phase.name} approvals of several groups are asked for:"
@@ -70,7 +92,7 @@ def _demanding(phase: Phase, rules: list[ApprovalRule]) -> Phase:
     return replace(
         phase,
         approvals=max(phase.approvals, *(rule.count for rule in rules)),
-        approvers=next(iter(groups)),
+        approvers=groups[0],
         # What the plan asks for by itself, or one rule without the exception, a review doesn't replace.
         unless_reviewed=not asked and all(rule.unless_reviewed for rule in rules),
         demanded_by="; ".join(map(str, rules)),

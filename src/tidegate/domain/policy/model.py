@@ -12,6 +12,9 @@ from typing import Final
 from tidegate.domain.emergency.protocol import EmergencyProtocol
 from tidegate.domain.quantities import Environment
 
+THE_OTHERS: Final = "the others"
+"""Everybody but the authors, as far as they may approve. No group of a file can have this name."""
+
 DEFAULT_APPROVAL_LIFE: Final = timedelta(hours=24)
 """How long an approval holds where nobody says otherwise (OWASP ASVS 5.0, 2.3.5 asks for an end)."""
 
@@ -67,7 +70,8 @@ class Policy:
     What is in force for an organisation. `digest` is that of the file it was written in, "" for none.
 
     `approval_life` is how long an approval holds where a plan doesn't say. `protocols` are those of
-    emergencies, empty for the built-in ones.
+    emergencies, empty for the built-in ones. `approval_rules` is None where nothing is said about them:
+    what holds then is in `domain.policy.demands`.
     """
 
     organisation: str = ""
@@ -76,7 +80,7 @@ class Policy:
     programs: tuple[KnownProgram, ...] = ()
     approval_life: timedelta = DEFAULT_APPROVAL_LIFE
     protocols: tuple[EmergencyProtocol, ...] = ()
-    approval_rules: tuple[ApprovalRule, ...] = ()
+    approval_rules: tuple[ApprovalRule, ...] | None = None
 
     def person_of(self, name: str) -> str | None:
         """Return the person behind *name*: a person, one of their accounts, or a program they own."""

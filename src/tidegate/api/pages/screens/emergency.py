@@ -193,7 +193,7 @@ def _seen(
         can = stoppable(transaction, access, rollouts)
         suffering = what_suffers(transaction, access, rollouts)
         stop = _stop_area(transaction, outside, onlooker, choice, can)
-        fix = fix_area(transaction, onlooker, now)
+        fix = fix_area(transaction, onlooker, now, outside.identity_mode)
     affected = () if shows_all else _affected(choice, suffering)
     recent = recent_changes(rollouts, affected, now=now)
     return stop, _put_back_area(server, onlooker, recent, shows_all=shows_all), fix

@@ -21,6 +21,7 @@ from tidegate.api.showing.emergencies import (
 )
 from tidegate.api.showing.rollout import show_rollout
 from tidegate.domain.access.permissions import Permission
+from tidegate.domain.access.proof import IdentityMode
 from tidegate.domain.emergency.model import Debt, Emergency
 from tidegate.ports.store import Transaction
 from tidegate.usecases.access import Access, access_in
@@ -89,8 +90,10 @@ class FixArea:
     services: Sequence[str]
 
 
-def fix_area(transaction: Transaction, onlooker: Onlooker, now: datetime) -> FixArea:
-    """Return the third area as *onlooker* may see it."""
+def fix_area(
+    transaction: Transaction, onlooker: Onlooker, now: datetime, names: IdentityMode
+) -> FixArea:
+    """Return the third area as *onlooker* may see it, where names are worth what *names* says."""
     access = access_in(transaction, onlooker.caller, now)
     acting = access_to_act(transaction, onlooker, now)
     found = [
@@ -100,7 +103,7 @@ def fix_area(transaction: Transaction, onlooker: Onlooker, now: datetime) -> Fix
     closed = [one for one in latest if not one.is_open and sees_emergency(transaction, access, one)]
     organisation = onlooker.caller.organisation
     return FixArea(
-        cards=[emergency_card(transaction, onlooker, one, now) for one in found[:MOST_OPEN]],
+        cards=[emergency_card(transaction, onlooker, one, now, names) for one in found[:MOST_OPEN]],
         more=max(len(found) - MOST_OPEN, 0),
         closed=[show_emergency(one, now=now) for one in closed[:MOST_CLOSED]],
         types=[
@@ -114,12 +117,16 @@ def fix_area(transaction: Transaction, onlooker: Onlooker, now: datetime) -> Fix
 
 
 def emergency_card(
-    transaction: Transaction, onlooker: Onlooker, emergency: Emergency, now: datetime
+    transaction: Transaction,
+    onlooker: Onlooker,
+    emergency: Emergency,
+    now: datetime,
+    names: IdentityMode,
 ) -> EmergencyCard:
     """Return *emergency* with what *onlooker* can do about it."""
     acting = access_to_act(transaction, onlooker, now)
     where = resource_of_emergency(transaction, emergency)
-    look = look_at_emergency(transaction, emergency)
+    look = look_at_emergency(transaction, emergency, names)
     agree = close = None
     if emergency.is_open and acting is not None:
         if is_theirs(acting, Permission.EMERGENCY_APPROVE, where):

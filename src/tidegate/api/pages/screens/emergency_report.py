@@ -21,6 +21,6 @@ def one_emergency(emergency: str, request: Request, outside: World, onlooker: Lo
     now = outside.clock.now()
     found = readable_emergency(outside, onlooker.caller, emergency)
     with outside.store.begin(read_only=True) as transaction:
-        seen = emergency_card(transaction, onlooker, found, now)
+        seen = emergency_card(transaction, onlooker, found, now, outside.identity_mode)
         report = show_report(report_of(transaction, found, now), now=now)
     return page(request, "screens/emergency_report.html", seen=seen, report=report)

@@ -29,9 +29,10 @@ from tidegate.api.showing.service_health import show_health
 from tidegate.api.state import World, server_of
 from tidegate.domain.access.model import Caller
 from tidegate.domain.access.permissions import Permission
+from tidegate.domain.access.proof import IdentityMode
 from tidegate.domain.plan.model import Plan, ServiceSpec
-from tidegate.domain.policy.demands import with_demands
-from tidegate.domain.policy.model import PolicyVersion
+from tidegate.domain.policy.demands import rules_in_force, with_demands
+from tidegate.domain.policy.model import NO_POLICY, PolicyVersion
 from tidegate.domain.quantities import ServiceName
 from tidegate.domain.rollout.alarms import Alarm
 from tidegate.domain.rollout.machine import State
@@ -173,7 +174,7 @@ def _kept(outside: Outside, caller: Caller, record: ServiceRecord) -> Kept:
         active=[show_record(outside, look) for look in looks],
         placements=placements,
         alarms=[] if spec is None else alarms_of(spec, alarms),
-        in_force=None if spec is None else _in_force(spec, policy),
+        in_force=None if spec is None else _in_force(spec, policy, outside.identity_mode),
         delivery=delivery,
         health=health,
         health_problem=health_problem,
@@ -195,13 +196,13 @@ def _health(
         return None, exc.message
 
 
-def _in_force(spec: ServiceSpec, policy: PolicyVersion | None) -> InForce:
+def _in_force(spec: ServiceSpec, policy: PolicyVersion | None, names: IdentityMode) -> InForce:
     plan, problem = spec.plan, ""
-    if policy is not None:
-        try:
-            plan = with_demands(policy.policy, spec, plan)
-        except RefusedError as exc:
-            problem = exc.message
+    rules = rules_in_force(NO_POLICY if policy is None else policy.policy, names)
+    try:
+        plan = with_demands(rules, spec, plan)
+    except RefusedError as exc:
+        problem = exc.message
     return InForce(
         plan=plan,
         phases=[
