@@ -4,18 +4,23 @@ Every screen there is, in one table: what holds for all of them is tested for ea
 Whoever adds a screen adds a line. `{checkout}` in a path is the id of that service's newest rollout in
 the scene, `{search_next}` that of the one which waits for its turn, `{service_checkout}` a service's name
 and `{entry}` the number of an entry of the ledger; a path with such a piece isn't there on a server's first
-day. `{emergency}` is an emergency; there is one where something was halted, and one of hostile words.
+day. `{text}` and `{other_text}` are two texts that the simulator keeps. `{emergency}` is an emergency; there
+is one where something was halted, and one of hostile words.
 """
 
 import os
 from dataclasses import dataclass
 from typing import Final
 
+from kept_plans import keep_plans
+
+from tidegate.api.pages.kept_texts import KeptTexts
 from tidegate.testing.scenes import SERVICES, Scene, Staged
 
 _OTHERS: Final = {
     **{f"service_{name.replace('-', '_')}": name for name in SERVICES},
     "entry": "40",
+    **dict(zip(("text", "other_text"), keep_plans(KeptTexts()), strict=True)),
 }
 """The pieces of paths that aren't ids of rollouts."""
 
@@ -152,6 +157,10 @@ SCREENS: Final = (
         needs_history=True,
     ),
     Screen(name="simulate-edit", path="/simulate/edit"),
+    Screen(name="simulate-adopt", path="/simulate/adopt?text={text}&other_text={other_text}"),
+    Screen(
+        name="simulate-adopt-part", path="/simulate/adopt?service=checkout&other_text={other_text}"
+    ),
     Screen(name="refused", path="/rollouts/nothing", status=404),
 )
 

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import uvicorn
+from kept_plans import keep_plans
 
 from tidegate.api.app import create_app
 from tidegate.api.live.watcher import Live
@@ -61,6 +62,7 @@ class ServedScene:
         listener = socket.create_server(("127.0.0.1", self.port))
         app = create_app(self.staged.world.outside, token=TOKEN, version=VERSION)
         self._live = app.state.live
+        keep_plans(app.state.server.texts)
         config = uvicorn.Config(
             app,
             interface="asgi3",

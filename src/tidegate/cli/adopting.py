@@ -26,10 +26,10 @@ from tidegate.cli.repository import (
 )
 from tidegate.cli.session import Session
 from tidegate.cli.text.columns import Cell, columns
-from tidegate.documents.adopt import adopt_plan, named_section, plan_section
+from tidegate.documents.adopt import adopt_plan, has_same_plan, named_section, plan_section
 from tidegate.documents.patch import patch_of
 from tidegate.documents.resolved import to_document
-from tidegate.documents.service_file import from_canonical, load_service
+from tidegate.documents.service_file import ResolvedService, from_canonical, load_service
 from tidegate.errors import InvalidRequestError
 from tidegate.usecases.simulation.results import digest_of_results
 
@@ -131,7 +131,7 @@ def prepare(
             into the file as it was simulated, or the repository isn't ready for it.
         InvalidDocumentError: a file can't be used.
     """
-    chosen = _chosen(plans, adopt, load_service(file).spec.plan)
+    chosen = _chosen(plans, adopt, load_service(file))
     before = _read(file)
     text = before.decode("utf-8")
     after = adopt_plan(
@@ -232,7 +232,7 @@ def commit_message(prepared: Prepared, asked: "Comparison", rows: "Sequence[Row]
     return "\n".join(lines) + "\n"
 
 
-def _chosen(plans: "Sequence[NamedPlan]", adopt: str, own: object) -> "NamedPlan":
+def _chosen(plans: "Sequence[NamedPlan]", adopt: str, own: ResolvedService) -> "NamedPlan":
     name = adopt.removeprefix("plan:")
     found = [one for one in plans if name in (one.name, Path(one.name).stem)]
     if len(found) != 1:
@@ -240,7 +240,7 @@ def _chosen(plans: "Sequence[NamedPlan]", adopt: str, own: object) -> "NamedPlan
             f"no plan that is simulated here is called {adopt!r}",
             hint=f"it can be: {', '.join(one.name for one in plans)}",
         )
-    if found[0].spec.plan == own:
+    if has_same_plan(from_canonical(to_document(found[0].spec)), own):
         raise InvalidRequestError(
             f"{adopt} is the plan that the file has", hint="name the other one that is compared"
         )

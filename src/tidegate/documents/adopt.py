@@ -48,6 +48,11 @@ def plan_section(text: str, *, file: str) -> str | None:
     return "".join(f"{line[min(column, _indent(line)) :]}\n" for line in lines)
 
 
+def has_same_plan(one: ResolvedService, other: ResolvedService) -> bool:
+    """Return whether two services have the same plan, whatever they are called."""
+    return _texts(one.canonical)[0] == _texts(other.canonical)[0]
+
+
 def named_section(plan: str) -> str:
     """Return the `plan:` part that names *plan* of the library."""
     return f"{PLAN}: {plan}\n"
@@ -124,6 +129,11 @@ def _texts(canonical: dict[str, Any]) -> tuple[str, str]:
     """Return the plan of a resolved document, and all the rest of it, as JSON."""
     rest = {key: value for key, value in canonical.items() if key != PLAN}
     return _json(canonical[PLAN]), _json(rest)
+
+
+def other_differences(one: ResolvedService, other: ResolvedService) -> str:
+    """Return the first places at which two services differ beside their plans, in words; empty for none."""
+    return _told(_texts(one.canonical)[1], _texts(other.canonical)[1])
 
 
 def _told(before: str, after: str) -> str:
