@@ -40,6 +40,7 @@ class Screen:
         status: What it answers when all is well.
         reads_store: Whether it shows what the store holds, so that it can't without one.
         needs_history: Whether it is about something that isn't there on a server's first day.
+        is_of_lab: Whether it is a page of the lab's own server, which has only the scenes that are named.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Screen:
     status: int = 200
     reads_store: bool = True
     needs_history: bool = False
+    is_of_lab: bool = False
 
     def path_in(self, staged: Staged) -> str:
         """Return its address in a scene."""
@@ -56,6 +58,8 @@ class Screen:
 
     def is_in(self, scene: Scene) -> bool:
         """Return whether it exists in *scene*."""
+        if self.is_of_lab:
+            return scene in self.scenes
         if "{emergency}" in self.path:
             return scene in (Scene.HALTED, Scene.HOSTILE)
         return scene is not Scene.EMPTY or not (self.needs_history or "{" in self.path)
@@ -160,6 +164,13 @@ SCREENS: Final = (
     Screen(name="simulate-adopt", path="/simulate/adopt?text={text}&other_text={other_text}"),
     Screen(
         name="simulate-adopt-part", path="/simulate/adopt?service=checkout&other_text={other_text}"
+    ),
+    Screen(
+        name="lab",
+        path="/lab",
+        scenes=(Scene.NORMAL, Scene.EMPTY, Scene.HOSTILE),
+        reads_store=False,
+        is_of_lab=True,
     ),
     Screen(name="refused", path="/rollouts/nothing", status=404),
 )
