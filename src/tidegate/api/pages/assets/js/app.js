@@ -93,20 +93,25 @@ function connect() {
 
 // A tab that nobody looks at gives its connection back: browsers open only a few to one server.
 const LEAVES_AFTER_MS = 10_000;
+const NOT_LOOKED_AT = "not live: not looked at";
 let leaving = 0;
 
-document.addEventListener("visibilitychange", () => {
+// One that was opened in the background has nobody yet, and waits to be looked at.
+function attend() {
   clearTimeout(leaving);
-  if (document.visibilityState === "hidden") leaving = setTimeout(disconnect, LEAVES_AFTER_MS);
-  else if (!stream) connect();
-});
+  if (document.visibilityState === "visible") return stream || connect();
+  if (stream) leaving = setTimeout(disconnect, LEAVES_AFTER_MS);
+  else showLive(NOT_LOOKED_AT);
+}
+
+document.addEventListener("visibilitychange", attend);
 
 function disconnect() {
   clearTimeout(retry);
   stream?.close();
   stream = null;
   isLive = false;
-  showLive("not live: not looked at");
+  showLive(NOT_LOOKED_AT);
 }
 
 function hinted(event) {
@@ -455,4 +460,4 @@ keysBox.addEventListener("change", () => localStorage.setItem("tidegate-keys", k
 
 keepActingKey();
 showLocalTimes();
-connect();
+attend();
