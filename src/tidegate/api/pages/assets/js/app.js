@@ -394,12 +394,19 @@ document.addEventListener("keydown", (event) => {
     if (goes) goes.click();
     return;
   }
-  if (key === "?") one("#keys").showModal();
-  else if (key === "j" || key === "k") moveRow(key === "j" ? 1 : -1);
-  else if (key === "f") focusOn(next(all("[data-needs]"), 1));
+  const does = all("#keys [data-does]").find((shown) => shown.textContent === key)?.dataset.does;
+  if (does) DOES[does]();
   else if (!pressFor(key)) return;
   event.preventDefault();
 });
+
+// What keys do by themselves. Which key does what is said by the table that the help is made of.
+const DOES = {
+  "help": () => one("#keys").showModal(),
+  "next-row": () => moveRow(1),
+  "previous-row": () => moveRow(-1),
+  "next-need": () => focusOn(next(all("[data-needs]"), 1)),
+};
 
 function pressFor(key) {
   const selector = `[data-key="${CSS.escape(key)}"]`;
