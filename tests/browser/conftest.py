@@ -48,13 +48,14 @@ async def scenes() -> AsyncIterator[Scenes]:
 
     Logging in is written into the ledger: tests with people in them name a scene of their own by *of*.
     """
-    made: dict[tuple[Scene, str], ServedScene] = {}
+    made: dict[tuple[Scene, str, bool], ServedScene] = {}
     async with AsyncExitStack() as stack:
 
-        async def find(scene: Scene, *, of: str = "everyone") -> ServedScene:
-            if (scene, of) not in made:
-                made[scene, of] = await stack.enter_async_context(served(scene))
-            return made[scene, of]
+        async def find(scene: Scene, *, of: str = "everyone", lab: bool = False) -> ServedScene:
+            asked = (scene, of, lab)
+            if asked not in made:
+                made[asked] = await stack.enter_async_context(served(scene, lab=lab))
+            return made[asked]
 
         yield find
 

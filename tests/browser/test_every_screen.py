@@ -53,7 +53,7 @@ async def seen(scenes, visit) -> Look:
 
     async def look(screen: Screen, scene: Scene) -> Seen:
         if (screen, scene) not in _seen:
-            served = await scenes(scene)
+            served = await scenes(scene, lab=screen.is_of_lab)
             path = screen.path_in(served.staged)
             visitor = await visit(served)
             _seen[screen, scene] = await look_over(
@@ -128,7 +128,7 @@ async def test_an_address_shows_the_same_to_the_next_person(
     screen: Screen, scenes, seen: Look, visit
 ) -> None:
     """A link that is sent to a colleague opens what was seen."""
-    served = await scenes(screen.plain_scene)
+    served = await scenes(screen.plain_scene, lab=screen.is_of_lab)
     first = await seen(screen, screen.plain_scene)
     second = await visit(served)
 
@@ -142,7 +142,7 @@ async def test_everything_is_there_without_scripts(
     screen: Screen, scenes, seen: Look, visit
 ) -> None:
     """The same headings, and no link less: scripts only add comfort."""
-    served = await scenes(screen.plain_scene)
+    served = await scenes(screen.plain_scene, lab=screen.is_of_lab)
     with_scripts = await seen(screen, screen.plain_scene)
     without = await visit(served, scripts=False)
 

@@ -44,6 +44,34 @@ async def test_what_happened_while_the_server_was_away_is_on_the_page(fresh, vis
     assert await page.evaluate("window.neverLeft")
 
 
+async def test_a_tab_that_was_opened_in_the_background_asks_for_no_stream(fresh, visit) -> None:
+    """It begins when it is looked at first, and is right then."""
+    served = await fresh(Scene.NORMAL)
+    rollout = served.staged.rollouts["orders-api"]
+    visitor = await visit(served)
+    page = visitor.page
+    await page.add_init_script(
+        "Object.defineProperty(document, 'visibilityState', {get: () => window.looked ?? 'hidden'})"
+    )
+    streams = []
+    page.on("request", lambda one: streams.append(one.url) if "/live" in one.url else None)
+
+    await visitor.open(f"/rollouts/{rollout}")
+    await expect(page.locator("#live")).to_contain_text("not looked at")
+    asked_in_the_background = list(streams)
+    await served.staged.traffic.pass_ticks(6)
+    now = served.staged.world.rollout(rollout)
+    await page.evaluate(
+        "window.looked = 'visible'; document.dispatchEvent(new Event('visibilitychange'))"
+    )
+
+    await expect(page.locator("#live")).to_have_text("live", timeout=WITHIN_MS)
+    assert asked_in_the_background == []
+    assert len(streams) == 1
+    shown = f"phase {now.phase_index + 1} of 5"
+    await expect(page.locator("main")).to_contain_text(shown, timeout=WITHIN_MS)
+
+
 async def test_a_tab_that_nobody_looks_at_gives_its_stream_back(fresh, visit) -> None:
     """It is right again at once when it is looked at: what happened meanwhile is asked for."""
     served, rollout, page = await on_a_rollout(fresh, visit)

@@ -28,7 +28,7 @@ every_screen = pytest.mark.parametrize("screen", SCREENS, ids=lambda one: one.na
 @every_screen
 async def test_a_viewer_may_stop_and_is_offered_nothing_else(screen: Screen, scenes, visit) -> None:
     """Whoever sees harm can end it; what raises exposure isn't there to be pressed."""
-    served = await scenes(screen.plain_scene, of=PEOPLE)
+    served = await scenes(screen.plain_scene, of=PEOPLE, lab=screen.is_of_lab)
     visitor = await visit(served, roles=(Role.VIEWER,))
 
     await visitor.open(screen.path_in(served.staged))

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -82,7 +81,7 @@ async def test_it_tells_the_story_newest_first_and_what_users_get(
         "last_response_at": None,
         "users": [1, 2],
     }
-    second = int(datetime.now(UTC).timestamp()) - 2
+    second = int(MemoryWorld().clock.now().timestamp()) - 2
     entry = {"second": second, "sent": 40, "unsent": 0, "versions": {"1.1.0": tally}}
     lab.world.report.write_text(json.dumps(entry) + "\n")
 

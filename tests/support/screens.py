@@ -4,18 +4,23 @@ Every screen there is, in one table: what holds for all of them is tested for ea
 Whoever adds a screen adds a line. `{checkout}` in a path is the id of that service's newest rollout in
 the scene, `{search_next}` that of the one which waits for its turn, `{service_checkout}` a service's name
 and `{entry}` the number of an entry of the ledger; a path with such a piece isn't there on a server's first
-day. `{emergency}` is an emergency; there is one where something was halted, and one of hostile words.
+day. `{text}` and `{other_text}` are two texts that the simulator keeps. `{emergency}` is an emergency; there
+is one where something was halted, and one of hostile words.
 """
 
 import os
 from dataclasses import dataclass
 from typing import Final
 
+from kept_plans import keep_plans
+
+from tidegate.api.pages.kept_texts import KeptTexts
 from tidegate.testing.scenes import SERVICES, Scene, Staged
 
 _OTHERS: Final = {
     **{f"service_{name.replace('-', '_')}": name for name in SERVICES},
     "entry": "40",
+    **dict(zip(("text", "other_text"), keep_plans(KeptTexts()), strict=True)),
 }
 """The pieces of paths that aren't ids of rollouts."""
 
@@ -35,6 +40,7 @@ class Screen:
         status: What it answers when all is well.
         reads_store: Whether it shows what the store holds, so that it can't without one.
         needs_history: Whether it is about something that isn't there on a server's first day.
+        is_of_lab: Whether it is a page of the lab's own server, which has only the scenes that are named.
     """
 
     name: str
@@ -43,6 +49,7 @@ class Screen:
     status: int = 200
     reads_store: bool = True
     needs_history: bool = False
+    is_of_lab: bool = False
 
     def path_in(self, staged: Staged) -> str:
         """Return its address in a scene."""
@@ -51,6 +58,8 @@ class Screen:
 
     def is_in(self, scene: Scene) -> bool:
         """Return whether it exists in *scene*."""
+        if self.is_of_lab:
+            return scene in self.scenes
         if "{emergency}" in self.path:
             return scene in (Scene.HALTED, Scene.HOSTILE)
         return scene is not Scene.EMPTY or not (self.needs_history or "{" in self.path)
@@ -152,6 +161,17 @@ SCREENS: Final = (
         needs_history=True,
     ),
     Screen(name="simulate-edit", path="/simulate/edit"),
+    Screen(name="simulate-adopt", path="/simulate/adopt?text={text}&other_text={other_text}"),
+    Screen(
+        name="simulate-adopt-part", path="/simulate/adopt?service=checkout&other_text={other_text}"
+    ),
+    Screen(
+        name="lab",
+        path="/lab",
+        scenes=(Scene.NORMAL, Scene.EMPTY, Scene.HOSTILE),
+        reads_store=False,
+        is_of_lab=True,
+    ),
     Screen(name="refused", path="/rollouts/nothing", status=404),
 )
 

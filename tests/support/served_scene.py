@@ -8,18 +8,23 @@ the server runs: both live in one loop, so `await served.staged.traffic.pass_tic
 import asyncio
 import secrets
 import socket
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final
 
 import uvicorn
+from kept_plans import keep_plans
+from lab_scene import lab_in
 
-from tidegate.api.app import create_app
+from tidegate.api.app import MorePages, create_app
 from tidegate.api.live.watcher import Live
 from tidegate.api.tokens import login_seal, page_link
 from tidegate.domain.access.model import DEFAULT_ORGANISATION, GrantEffect
 from tidegate.domain.access.roles import Role
 from tidegate.drivers.identity.memory import MemoryIdentity
+from tidegate.lab.pages import lab_pages
 from tidegate.ports.identity import Vouched, challenge_of
 from tidegate.testing.ports import free_port
 from tidegate.testing.scenes import LEAD, Scene, Staged, stage
@@ -38,8 +43,9 @@ SCOPES: Final = (DEFAULT_ORGANISATION, f"{DEFAULT_ORGANISATION}/*/production")
 class ServedScene:
     """A server over *staged*. It can be stopped and started again at the same address."""
 
-    def __init__(self, staged: Staged) -> None:
+    def __init__(self, staged: Staged, more: MorePages | None = None) -> None:
         self.staged = staged
+        self._more = more
         self.port = free_port()
         self._server: uvicorn.Server | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -59,8 +65,9 @@ class ServedScene:
     async def start(self) -> None:
         """Listen and serve."""
         listener = socket.create_server(("127.0.0.1", self.port))
-        app = create_app(self.staged.world.outside, token=TOKEN, version=VERSION)
+        app = create_app(self.staged.world.outside, token=TOKEN, version=VERSION, more=self._more)
         self._live = app.state.live
+        keep_plans(app.state.server.texts)
         config = uvicorn.Config(
             app,
             interface="asgi3",
@@ -138,11 +145,13 @@ def _grant(name: str, role: Role, scope: str) -> GrantRole:
 
 
 @asynccontextmanager
-async def served(scene: Scene) -> AsyncIterator[ServedScene]:
-    """Give a server over *scene*, made anew; it ends with the block."""
-    server = ServedScene(await stage(scene))
-    await server.start()
-    try:
-        yield server
-    finally:
-        await server.stop()
+async def served(scene: Scene, *, lab: bool = False) -> AsyncIterator[ServedScene]:
+    """Give a server over *scene*, made anew; it ends with the block. With *lab* it is the lab's."""
+    staged = await stage(scene)
+    with tempfile.TemporaryDirectory(prefix="tidegate-lab-scene-") as folder:
+        server = ServedScene(staged, lab_pages(lab_in(staged, Path(folder))) if lab else None)
+        await server.start()
+        try:
+            yield server
+        finally:
+            await server.stop()

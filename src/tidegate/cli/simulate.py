@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from tidegate.cli import exit_codes
+from tidegate.cli.commanding import Yes
 from tidegate.cli.notation import parse_rate
-from tidegate.cli.output import Printer
+from tidegate.cli.output import Format, Printer
 from tidegate.cli.session import Session
 from tidegate.cli.text.simulation import simulation_view
 from tidegate.errors import InvalidRequestError
 
 if TYPE_CHECKING:
+    from tidegate.cli.adopting import Adopted
     from tidegate.usecases.simulation.comparing import Comparison, NamedPlan, Row
     from tidegate.usecases.simulation.results import Result
     from tidegate.usecases.simulation.scenario import Scenario
@@ -86,10 +88,32 @@ def simulate(
         str | None,
         typer.Option(metavar="REQ/S", help="The service's mean traffic. Default: 100."),
     ] = None,
+    adopt: Annotated[
+        str | None,
+        typer.Option(
+            "--adopt",
+            metavar="PLAN",
+            help="Put this plan into the file, in a repository on a branch of its own. Without --compare it"
+            " is compared with the file's own.",
+        ),
+    ] = None,
+    branch: Annotated[
+        str | None,
+        typer.Option("--branch", help="With --adopt: the branch. Default: tidegate/plan-PLAN."),
+    ] = None,
+    is_pushed: Annotated[
+        bool, typer.Option("--push", help="With --adopt: push the branch, too.")
+    ] = False,
+    yes: Yes = False,
 ) -> int:
-    """Let a plan go through faults, incidents and past rollouts: caught where, whom it hit, how long."""
+    """
+    Let a plan go through faults, incidents and past rollouts: caught where, whom it hit, how long.
+
+    With --adopt, put a plan into the file after it was simulated. In a repository that makes a branch with
+    one commit and touches nothing else; the pull request is yours to open.
+    """
     # Reading documents and the statistics take long to load; most commands do without.
-    from tidegate.cli import simulating
+    from tidegate.cli import adopting, simulating
     from tidegate.usecases.simulation.comparing import Comparison
     from tidegate.usecases.simulation.usage import ASSUMED_REQUESTS_PER_SECOND
 
@@ -100,7 +124,18 @@ def simulate(
             f"one service can be simulated, got {', '.join(services)}", hint="name one"
         )
     named = [*(compare or []), *(word for word in given if simulating.is_plan(word))]
+    if adopt is None and (branch or is_pushed or yes):
+        raise InvalidRequestError(
+            "there is nothing to adopt", hint="name the plan: --adopt PLAN, or leave these out"
+        )
+    if adopt is not None and not named:
+        named = [simulating.adopted_word(adopt)]
     plans = simulating.named_plans(services[0] if services else None, file, named)
+    prepared = None
+    if adopt is not None:
+        prepared = adopting.prepare(
+            simulating.service_file(file), plans, adopt, is_pushed=is_pushed, branch=branch
+        )
     chosen = simulating.scenarios(
         session,
         plans[0].spec.name,
@@ -117,7 +152,20 @@ def simulate(
         seed=seed,
         requests_per_second=rate,
     )
-    _show(session.printer, asked, _run(session.printer, asked))
+    rows = _run(session.printer, asked)
+    if prepared is None:
+        _show(session.printer, asked, rows)
+        return exit_codes.DONE
+    is_read = session.printer.format in (Format.TABLE, Format.WIDE)
+    if is_read:
+        # Whoever is asked whether to adopt a plan has to see what it did.
+        _show(session.printer, asked, rows)
+    message = adopting.commit_message(prepared, asked, rows)
+    adopted = adopting.adopt(session, prepared, message=message, yes=yes, is_pushed=is_pushed)
+    if is_read:
+        session.printer.lines(["", *adopted.lines()])
+    else:
+        _show(session.printer, asked, rows, adopted)
     return exit_codes.DONE
 
 
@@ -143,7 +191,12 @@ def _run(printer: Printer, asked: "Comparison") -> "list[Row]":
         return list(compare(asked, begin=begin, tell=lambda number: bar.advance(task, number)))
 
 
-def _show(printer: Printer, asked: "Comparison", results: "list[Row]") -> None:
+def _show(
+    printer: Printer,
+    asked: "Comparison",
+    results: "list[Row]",
+    adopted: "Adopted | None" = None,
+) -> None:
     from tidegate.usecases.simulation.results import digest_of_results
     from tidegate.usecases.simulation.scenario import Kind
     from tidegate.usecases.simulation.usage import assumptions
@@ -162,6 +215,8 @@ def _show(printer: Printer, asked: "Comparison", results: "list[Row]") -> None:
         "digest": digest,
         "results": [_result(result) for result in flat],
     }
+    if adopted is not None:
+        document["adopted"] = adopted.document()
     counts = sorted({result.runs for result in flat})
     notes = [
         *(f"Assumed: {sentence}" for sentence in assumed),
@@ -170,9 +225,9 @@ def _show(printer: Printer, asked: "Comparison", results: "list[Row]") -> None:
     printer.show(
         document,
         text=lambda: simulation_view(results, wide=printer.is_wide, notes=notes),
-        names=[
-            f"{one.plan} {one.scenario}" for one in flat if one.is_harmful and not one.is_caught
-        ],
+        names=[f"{one.plan} {one.scenario}" for one in flat if one.is_harmful and not one.is_caught]
+        if adopted is None
+        else [adopted.commit or str(adopted.prepared.file)],
     )
 
 

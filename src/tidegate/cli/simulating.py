@@ -16,6 +16,7 @@ from tidegate.cli.found import FILE_NAME, find_file, named_service
 from tidegate.cli.session import Session
 from tidegate.documents.incidents import load_incident
 from tidegate.documents.plan_choice import load_with_plan
+from tidegate.documents.plans import DEFAULT_PLANS
 from tidegate.documents.service_file import ResolvedService, load_service
 from tidegate.errors import InvalidRequestError
 from tidegate.usecases.simulation.choosing import USUAL, choose
@@ -38,6 +39,32 @@ def is_plan(word: str) -> bool:
     return word.startswith(PLAN_PREFIX) or word.endswith(_FILES)
 
 
+def service_file(given: Path | None) -> Path:
+    """Return the service's file. Raises InvalidRequestError when none is given and none is near."""
+    path = given or find_file()
+    if path is None:
+        raise InvalidRequestError(
+            f"there is no {FILE_NAME} here or above",
+            hint="name the service's file with -f; write one with `tidegate init`",
+        )
+    return path
+
+
+def adopted_word(name: str) -> str:
+    """Return the plan that *name* means where nothing is compared: of the library, or of a file here."""
+    if is_plan(name):
+        return name
+    if name in DEFAULT_PLANS:
+        return f"{PLAN_PREFIX}{name}"
+    found = next((name + ending for ending in _FILES if Path(name + ending).is_file()), None)
+    if found is None:
+        raise InvalidRequestError(
+            f"there is no plan {name!r}, and no file {name}{_FILES[0]} here",
+            hint=f"take one of {', '.join(DEFAULT_PLANS)}, or name the file with the plan",
+        )
+    return found
+
+
 def named_plans(service: str | None, file: Path | None, compare: Sequence[str]) -> list[NamedPlan]:
     """
     Return the plans to simulate: the file's own, or the one or two that are to be compared.
@@ -46,12 +73,7 @@ def named_plans(service: str | None, file: Path | None, compare: Sequence[str]) 
         InvalidRequestError: there is no file, it is of another service, or there are too many plans.
         InvalidDocumentError: a file can't be used, or there is no such plan.
     """
-    path = file or find_file()
-    if path is None:
-        raise InvalidRequestError(
-            f"there is no {FILE_NAME} here or above",
-            hint="name the service's file with -f; write one with `tidegate init`",
-        )
+    path = service_file(file)
     own = load_service(path)
     named = named_service(service)
     if named is not None and own.spec.name != named:

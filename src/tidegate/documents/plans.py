@@ -16,7 +16,7 @@ from typing import Final, Literal
 from tidegate.documents.problems import KeyPath
 from tidegate.documents.written import Tolerances
 from tidegate.domain.calendar.windows import Window
-from tidegate.domain.plan.model import Move, TargetSpec
+from tidegate.domain.plan.model import Move, ServiceSpec, TargetSpec
 from tidegate.domain.quantities import (
     FULL_WEIGHT_BPS,
     NO_EXPOSURE,
@@ -218,6 +218,24 @@ DEFAULT_PLANS: Final = {
         ),
     )
 }
+
+
+def is_of_library(spec: ServiceSpec) -> bool:
+    """Return whether the phases of *spec* are those of the plan of the library that it names."""
+    plan = DEFAULT_PLANS.get(spec.plan.name)
+    if plan is None:
+        return False
+    moves = [move for phase in spec.plan.phases for move in phase.moves]
+    ground = Ground(
+        service=spec.name,
+        components=tuple(component.name for component in spec.components),
+        internal=frozenset(move.placement.component for move in moves if move.exposure.internal),
+        targets=spec.targets,
+    )
+    named = expand(default_steps(plan, ground, ()), ground)
+    return [(one.name, one.moves, one.step.bake, one.step.bake_max) for one in named] == [
+        (phase.name, phase.moves, phase.bake, phase.bake_max) for phase in spec.plan.phases
+    ]
 
 
 def default_steps(plan: DefaultPlan, ground: Ground, path: KeyPath) -> list[Step]:

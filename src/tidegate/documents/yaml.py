@@ -90,7 +90,7 @@ def read_yaml(text: str, *, file: str) -> YamlDocument:
         raise invalid_document(file, [unreadable])
     builder = _Builder()
     try:
-        for event in _events(text):
+        for event in yaml_events(text):
             builder.take(event)
     except _StoppedError as stop:
         raise invalid_document(file, [*builder.problems, stop.problem]) from None
@@ -142,7 +142,8 @@ def _directive(text: str) -> Problem | None:
     )
 
 
-def _events(text: str) -> Iterator[Event]:
+def yaml_events(text: str) -> Iterator[Event]:
+    """Yield the parser's events of *text*. Raises what the parser raises; `read_yaml` explains it."""
     events: Iterator[Event] = YAML(typ="safe", pure=True).parse(text)
     return events
 

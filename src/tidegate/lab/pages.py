@@ -7,7 +7,7 @@ users' side, as in the story; how rollouts are decided is on their own pages.
 
 import os
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from fastapi import APIRouter, Request
@@ -18,9 +18,10 @@ from tidegate.api.access import operation
 from tidegate.api.app import MorePages
 from tidegate.api.pages.acting import Acting, Outcome
 from tidegate.api.pages.guarding import ActingRoute, PageRoute
-from tidegate.api.pages.onlooker import Looks
+from tidegate.api.pages.onlooker import Looks, Onlooker, may
 from tidegate.api.pages.page_words import Place
 from tidegate.api.pages.rendering import page, templates_with
+from tidegate.api.state import ServerState, server_of
 from tidegate.domain.access.permissions import Permission
 from tidegate.errors import LabError
 from tidegate.lab.commands import BreakLab, HealLab
@@ -29,7 +30,8 @@ from tidegate.lab.faults import Fault, faults_in_force
 from tidegate.lab.load_report import LoadSummary, recent_lines, summarise
 from tidegate.lab.story import Book
 from tidegate.lab.summary import summary_lines
-from tidegate.lab.world import World
+from tidegate.lab.world import SERVICE, World
+from tidegate.usecases.resources import resource_of_named
 
 LAB_PATH: Final = "/lab"
 LOOKED_BACK: Final = timedelta(seconds=30)
@@ -97,7 +99,8 @@ def _showing(lab_page: LabPage) -> APIRouter:
     @router.get(LAB_PATH)
     async def lab(request: Request, onlooker: Looks) -> Response:
         """Show the story so far, and what users get now."""
-        now = datetime.now(UTC)
+        server = server_of(request)
+        now = server.outside.clock.now()
         return page(
             request,
             "lab.html",
@@ -108,11 +111,19 @@ def _showing(lab_page: LabPage) -> APIRouter:
             looked_back=LOOKED_BACK,
             broken=lab_page.broken(),
             shop_url=None if lab_page.world is None else lab_page.world.shop_url,
-            can_break=onlooker.actor is not None,
+            can_break=await run_in_threadpool(_may_break, server, onlooker),
             faults=WHAT_THEY_DO,
         )
 
     return router
+
+
+def _may_break(server: ServerState, onlooker: Onlooker) -> bool:
+    """Return whether breaking is theirs, as its command will ask: it starts a broken version."""
+    if onlooker.actor is None:
+        return False
+    shop = resource_of_named(server.outside, onlooker.actor, SERVICE)
+    return may(server, onlooker, Permission.START, shop)
 
 
 def _acting(lab_page: LabPage) -> APIRouter:

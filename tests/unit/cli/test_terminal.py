@@ -9,12 +9,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from served_world import WITHIN_SECONDS, Server
 
 from tidegate.domain.quantities import Arm
 from tidegate.domain.rollout.machine import State
+from tidegate.testing.memory_world import DOCUMENT
 from tidegate.usecases.halt import halt_rollout
 
 PROGRAM = (sys.executable, "-c", "from tidegate.cli.app import main; main()")
@@ -147,3 +149,22 @@ def test_ctrl_c_leaves_and_the_rollout_goes_on(server: Server) -> None:
     assert ended == 8
     assert f"left; rollout {rollout.id} goes on" in watched.shown
     assert server.world.rollout(rollout.id) == rollout
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 2)])
+def test_a_plan_is_adopted_after_its_figures_and_the_difference(
+    shop: Path, answer: str, code: int
+) -> None:
+    """Both stand above the question; a no leaves the file as it was."""
+    words = ("--adopt", "lab", "--runs", "1", "--scenario", "bad-config")
+
+    with terminal("simulate", *words) as asked:
+        asked.wait_for("[y/N]")
+        asked.type(f"{answer}\n")
+        ended = asked.exit_code()
+
+    before = asked.shown.partition("Write ")[0]
+    assert "plan main" in before
+    assert "+plan: lab" in before
+    assert ended == code
+    assert (shop.read_text() == DOCUMENT) is (answer == "n")

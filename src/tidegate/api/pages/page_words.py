@@ -140,29 +140,6 @@ NAVIGATION: Final = (
     Place(label="Admin", path="/admin"),
 )
 
-KEYS: Final = (
-    ("g o", "the fleet"),
-    ("g a", "approvals"),
-    ("g e", "emergency"),
-    ("g s", "services"),
-    ("g l", "the ledger"),
-    ("/", "filter"),
-    ("j k", "next and previous row"),
-    ("Enter", "open it"),
-    ("f", "next that needs somebody"),
-    ("w", "why"),
-    ("h", "halt: opens the confirmation, Enter sends it"),
-    ("r", "roll back"),
-    ("a x", "approve (or agree), reject"),
-    ("u", "resume, lift"),
-    ("e", "declare an emergency"),
-    ("n", "announce a freeze"),
-    ("m", "only what I can give"),
-    ("t", "table or chart"),
-    (".", "copy as a command"),
-    ("?", "this list"),
-)
-
 
 ENTRY_MARKS: Final = {"decision": "◆", "command": "▸", "evidence": "≡", "refusal": "✕"}
 """One shape per kind of entry of the ledger."""

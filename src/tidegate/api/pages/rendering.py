@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, Response
 from tidegate.api import words
 from tidegate.api.pages import page_words
 from tidegate.api.pages.files import asset_address
+from tidegate.api.pages.keys import keys_of
 from tidegate.api.pages.onlooker import Onlooker, find_onlooker, may, seal_for
 from tidegate.api.pages.page_words import Place
 from tidegate.api.shapes.freezes import Freeze
@@ -85,6 +86,7 @@ def _environment() -> Environment:
     )
     environment.globals["words"] = words
     environment.globals["page_words"] = page_words
+    environment.globals["keys_of"] = keys_of
     environment.globals["asset"] = asset_address
     environment.filters["shell"] = shlex.quote
     return environment

@@ -30,6 +30,7 @@ from tidegate.api.pages.screens import (
     service,
     services,
     simulate,
+    simulate_adopt,
 )
 
 PAGES: Final = (
@@ -58,5 +59,6 @@ PAGES: Final = (
     emergency_report.router,
     holds.router,
     simulate.router,
+    simulate_adopt.router,
 )
 """In the order in which they are asked: a screen with a fixed path before one with a name in it."""

@@ -43,7 +43,7 @@ EDITED: Final = "edited"
 BESIDE: Final = "beside it"
 """What texts are called in results: the first, and one that is compared with it."""
 
-_NO_ROOT: Final = Path("/nowhere")
+NO_ROOT: Final = Path("/nowhere")
 """Where relative paths of a text start from: nothing of it is opened."""
 
 
@@ -74,6 +74,11 @@ class Said:
             return self.against
         return USUAL_KINDS
 
+    @property
+    def beside_name(self) -> str:
+        """What the command calls the plan beside it: its file, without the ending."""
+        return self.other or "beside"
+
     def address(self, path: str = "/simulate", **changes: Any) -> str:
         """Return the address on *path* that asks the same, but for *changes*."""
         usual = asdict(Said())
@@ -82,15 +87,21 @@ class Said:
         query = urlencode(said, doseq=True)
         return f"{path}?{query}" if query else path
 
-    def command(self) -> str:
-        """Return the command that simulates the same where the files of the plans are."""
+    def command(self, *, beside: str = "", adopt: str = "") -> str:
+        """
+        Return the command that simulates the same where the files of the plans are.
+
+        Args:
+            beside: The plan that is compared; by default the file of the other text or service.
+            adopt: The plan to adopt then, if any.
+        """
         words = [
             "tidegate",
             "simulate",
             *([self.service] if self.service else ["-f", "edited.yaml"]),
         ]
         if self.other or self.other_text:
-            words += ["--compare", "plan:main", f"{self.other or 'beside'}.yaml"]
+            words += ["--compare", "plan:main", beside or f"{self.beside_name}.yaml"]
         if self.kinds:
             words += ["--against", ",".join(self.kinds)]
         if self.scenario:
@@ -98,7 +109,8 @@ class Said:
         if self.rollout:
             words += ["--rollouts", self.rollout]
         words += ["--runs", str(self.runs), "--seed", str(self.seed)]
-        return shlex.join([*words, "--traffic", f"{self.traffic:g}/s"])
+        words += ["--traffic", f"{self.traffic:g}/s"]
+        return shlex.join([*words, *(["--adopt", adopt] if adopt else [])])
 
 
 def _said(
@@ -150,10 +162,7 @@ def asked_of(outside: Outside, caller: Caller, texts: KeptTexts, said: Said) -> 
         NotFoundError: there is no such service, text or rollout.
         StoreError: the store can't be read.
     """
-    plans = [_first(outside, caller, texts, said)]
-    beside = _beside(outside, caller, texts, said)
-    if beside is not None:
-        plans.append(beside)
+    plans = plans_of(outside, caller, texts, said)
     named = _named(plans)
     scenarios = _scenarios(outside, caller, said)
     comparison = Comparison(
@@ -173,6 +182,14 @@ def asked_of(outside: Outside, caller: Caller, texts: KeptTexts, said: Said) -> 
     return Asked(comparison=comparison, key=digest_of(facts))
 
 
+def plans_of(
+    outside: Outside, caller: Caller, texts: KeptTexts, said: Said
+) -> list[tuple[str, ResolvedService]]:
+    """Return the one or two plans that *said* names, with what they are called. Raises as `asked_of`."""
+    beside = _beside(outside, caller, texts, said)
+    return [_first(outside, caller, texts, said), *([beside] if beside else [])]
+
+
 def read_text(
     outside: Outside, caller: Caller, permission: Permission, text: str
 ) -> ResolvedService:
@@ -183,7 +200,7 @@ def read_text(
         InvalidDocumentError: it can't be used; the message says where and why.
         ForbiddenError, NotFoundError: they may not.
     """
-    resolved = read_service(text, file=FILE_NAME, base_dir=_NO_ROOT, may_open_files=False)
+    resolved = read_service(text, file=FILE_NAME, base_dir=NO_ROOT, may_open_files=False)
     touched = resource_of_start(outside, caller, resolved.spec)
     refuse_unless_allowed(outside, caller, permission, touched)
     return resolved

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import subprocess
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
@@ -279,6 +280,137 @@ async def test_without_the_acting_key_no_text_is_taken(browser: httpx.AsyncClien
     assert answer.status_code == 401
 
 
+# --- adopting --------------------------------------------------------------------------------------
+
+
+async def adopting(browser: httpx.AsyncClient, **fields: str) -> str:
+    """Send texts and return the address of the page that adopts the second."""
+    answer = await sent(browser, scenario="bad-config", runs="1", **fields)
+    assert answer.status_code == 200, answer.text
+    location: str = answer.json()["location"]
+    return location.replace("/simulate?", "/simulate/adopt?")
+
+
+SLOWER = DOCUMENT.replace("traffic: 10%", "traffic: 1%")
+
+
+async def test_two_plans_lead_to_adopting_the_second(
+    browser: httpx.AsyncClient, world: MemoryWorld
+) -> None:
+    """One has nothing to take the place of."""
+    await world.installed()
+    address = await adopting(browser, text=DOCUMENT, other_text=SLOWER)
+
+    two = await ended(browser, address.replace("/adopt", ""))
+    one = await ended(browser, SHOP)
+
+    assert "Adopt plan “beside it”" in words_of(two)
+    assert address.replace("&", "&amp;") in two
+    assert "Adopt plan" not in words_of(one)
+
+
+async def test_with_both_texts_there_is_a_patch_that_git_takes(
+    browser: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    """Of the plan alone, though the texts differ in more, which is said."""
+    other = SLOWER.replace("owner: team-shop", "owner: team-mall")
+    address = await adopting(browser, text=DOCUMENT, other_text=other)
+
+    html = (await browser.get(address)).text
+    patch = await browser.get(address.replace("/adopt?", "/adopt/patch?"))
+
+    (tmp_path / "tidegate.yaml").write_text(DOCUMENT)
+    subprocess.run(["git", "apply", "-"], cwd=tmp_path, input=patch.content, check=True)
+    assert (tmp_path / "tidegate.yaml").read_text() == SLOWER
+    assert 'filename="tidegate-plan.patch"' in patch.headers["content-disposition"]
+    assert "<ins>+    - {name: few, traffic: 1%, bake: 10s}</ins>\n" in html
+    text = words_of(html)
+    assert "The two differ in more: owner ." in text
+    assert "nothing was changed, and no pull request was opened" in text
+    assert "tidegate simulate shop --compare plan:main beside.yaml" in text
+    assert "--adopt beside Copy" in text
+
+
+async def test_of_a_service_there_is_the_part_and_no_patch(
+    browser: httpx.AsyncClient, world: MemoryWorld
+) -> None:
+    """The server keeps what a file stands for and not its text; the command checks where the file is."""
+    await world.installed()
+    address = await adopting(browser, text=SLOWER, beside="shop")
+
+    html = (await browser.get(address)).text
+    patch = await browser.get(address.replace("/adopt?", "/adopt/patch?"))
+
+    assert patch.status_code == 404
+    assert "Download the patch" not in html
+    text = words_of(html)
+    assert "In the place of plan “shop”." in text
+    assert "plan: phases: - {name: few, traffic: 1%, bake: 10s}" in text
+    assert "is checked by the command below" in text
+
+
+async def test_a_plan_of_the_library_is_adopted_by_its_name(
+    browser: httpx.AsyncClient, world: MemoryWorld
+) -> None:
+    """Of a service, too: its phases are those of the plan that it names."""
+    await world.installed(document=DOCUMENT.partition("plan:")[0])
+    address = await adopting(browser, text=DOCUMENT)
+
+    html = (await browser.get(f"{address}&other=shop")).text
+
+    assert "<ins>+plan: lab</ins>" in html
+    assert "--compare plan:main plan:lab" in html
+    assert "--adopt lab" in html
+
+
+async def test_a_plan_that_is_only_known_as_it_is_carried_out_is_left_to_the_command(
+    browser: httpx.AsyncClient, world: MemoryWorld
+) -> None:
+    """Nothing is made up that might not be what was simulated."""
+    await world.installed()
+    address = await adopting(browser, text=SLOWER)
+
+    html = (await browser.get(f"{address}&other=shop")).text
+
+    assert "and not as it is written" in html
+    assert "with the other service’s file as shop.yaml" in html
+    assert "Copy the part" not in html
+
+
+async def test_what_would_not_be_what_was_simulated_has_no_patch(
+    browser: httpx.AsyncClient,
+) -> None:
+    """It says why, and what to do."""
+    other = SLOWER.replace("errors: 5pp", "errors: 1pp")
+    address = await adopting(browser, text=DOCUMENT, other_text=other)
+
+    html = (await browser.get(address)).text
+
+    assert "would not give what was simulated" in html
+    assert "Download the patch" not in html
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "says"),
+    [
+        ("", 422, "there is no plan to adopt"),
+        ("?service=shop", 422, "there is no plan to adopt"),
+        ("?service=shop&other=shop", 422, "have the same plan"),
+        ("?service=galaxy&other=shop", 404, "galaxy"),
+    ],
+)
+async def test_what_can_not_be_adopted_says_so(
+    browser: httpx.AsyncClient, world: MemoryWorld, query: str, status: int, says: str
+) -> None:
+    """As any page that can't be shown."""
+    await world.installed()
+
+    answer = await browser.get(f"/simulate/adopt{query}")
+
+    assert answer.status_code == status
+    assert says in answer.text
+
+
 # --- bounds ----------------------------------------------------------------------------------------
 
 
@@ -363,11 +495,15 @@ async def test_nobody_simulates_or_is_shown_what_is_another_tenants(
     theirs = [await page_client.get(path, headers=eve) for path in (service, location)]
     form = await page_client.get("/simulate", headers=eve)
     text = await page_client.get(location.replace("?", "/edit?"), headers=eve)
+    query = f"{location.partition('?')[2]}&other={MARK}-shop"
+    adopting = await page_client.get(f"/simulate/adopt?{query}", headers=eve)
 
     assert [one.status_code for one in own] == [200, 200]
     assert [one.status_code for one in theirs] == [404, 404]
     assert MARK not in form.text
     assert f"{MARK}-team" not in text.text
+    assert adopting.status_code == 404
+    assert f"{MARK}-team" not in adopting.text
 
 
 def test_an_address_says_only_what_differs_from_the_usual() -> None:

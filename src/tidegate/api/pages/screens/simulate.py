@@ -23,7 +23,10 @@ from tidegate.api.pages.onlooker import Looks, Onlooker
 from tidegate.api.pages.rendering import page
 from tidegate.api.pages.simulate_asked import KINDS, MOST_RUNS, Asked, Asks, Said, asked_of
 from tidegate.api.pages.simulating import Progress, Simulation
+from tidegate.api.simulation_summary import Summary, summary
 from tidegate.api.state import ServerState, World, server_of
+from tidegate.documents.patch import patch_of
+from tidegate.documents.service_file import FILE_NAME
 from tidegate.domain.access.model import Caller
 from tidegate.domain.access.permissions import Permission
 from tidegate.domain.quantities import ServiceName
@@ -62,7 +65,7 @@ class Shown:
     harmful: Sequence[Row]
     harmless: Sequence[Row]
     unreached: Sequence[Scenario]
-    summaries: Sequence[simulate_words.Summary]
+    summaries: Sequence[Summary]
     digest: str
     assumed: Sequence[str]
     before: int
@@ -183,7 +186,7 @@ async def _shown(server: ServerState, asked: Asked) -> Shown | None:
         harmful=[row for row in rows if row[0].is_harmful],
         harmless=[row for row in rows if not row[0].is_harmful],
         unreached=comparison.scenarios[len(rows) :],
-        summaries=[simulate_words.summary(column) for column in zip(*rows, strict=True)],
+        summaries=[summary(column) for column in zip(*rows, strict=True)],
         digest=digest_of_results(results, seed=comparison.seed)
         if progress is Progress.DONE
         else "",
@@ -198,7 +201,7 @@ async def _shown(server: ServerState, asked: Asked) -> Shown | None:
 def _patch(texts: KeptTexts, caller: Caller, said: Said) -> str:
     before = _kept(texts, caller, said.text)
     after = _kept(texts, caller, said.other_text)
-    return simulate_words.difference(before, after) if before and after else ""
+    return patch_of(before, after, path=FILE_NAME) if before and after else ""
 
 
 def _kept(texts: KeptTexts, caller: Caller, digest: str) -> str:

@@ -93,20 +93,25 @@ function connect() {
 
 // A tab that nobody looks at gives its connection back: browsers open only a few to one server.
 const LEAVES_AFTER_MS = 10_000;
+const NOT_LOOKED_AT = "not live: not looked at";
 let leaving = 0;
 
-document.addEventListener("visibilitychange", () => {
+// One that was opened in the background has nobody yet, and waits to be looked at.
+function attend() {
   clearTimeout(leaving);
-  if (document.visibilityState === "hidden") leaving = setTimeout(disconnect, LEAVES_AFTER_MS);
-  else if (!stream) connect();
-});
+  if (document.visibilityState === "visible") return stream || connect();
+  if (stream) leaving = setTimeout(disconnect, LEAVES_AFTER_MS);
+  else showLive(NOT_LOOKED_AT);
+}
+
+document.addEventListener("visibilitychange", attend);
 
 function disconnect() {
   clearTimeout(retry);
   stream?.close();
   stream = null;
   isLive = false;
-  showLive("not live: not looked at");
+  showLive(NOT_LOOKED_AT);
 }
 
 function hinted(event) {
@@ -389,12 +394,19 @@ document.addEventListener("keydown", (event) => {
     if (goes) goes.click();
     return;
   }
-  if (key === "?") one("#keys").showModal();
-  else if (key === "j" || key === "k") moveRow(key === "j" ? 1 : -1);
-  else if (key === "f") focusOn(next(all("[data-needs]"), 1));
+  const does = all("#keys [data-does]").find((shown) => shown.textContent === key)?.dataset.does;
+  if (does) DOES[does]();
   else if (!pressFor(key)) return;
   event.preventDefault();
 });
+
+// What keys do by themselves. Which key does what is said by the table that the help is made of.
+const DOES = {
+  "help": () => one("#keys").showModal(),
+  "next-row": () => moveRow(1),
+  "previous-row": () => moveRow(-1),
+  "next-need": () => focusOn(next(all("[data-needs]"), 1)),
+};
 
 function pressFor(key) {
   const selector = `[data-key="${CSS.escape(key)}"]`;
@@ -455,4 +467,4 @@ keysBox.addEventListener("change", () => localStorage.setItem("tidegate-keys", k
 
 keepActingKey();
 showLocalTimes();
-connect();
+attend();
