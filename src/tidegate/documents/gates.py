@@ -55,7 +55,8 @@ class GateKind:
     answer is good by default. `short` is the setting that may stand alone in place of a mapping, None
     for none. `takes_documents` is whether it judges what is submitted for it, `needs_versions` whether
     it must be told what the versions resolve to now, `needs_traffic` and `needs_traffic_now` whether
-    it judges past traffic and that of this moment.
+    it judges past traffic and that of this moment. `one_of` are settings of which it needs at least one,
+    though each of them may be left out.
     """
 
     what: str
@@ -66,6 +67,7 @@ class GateKind:
     needs_versions: bool = False
     needs_traffic: bool = False
     needs_traffic_now: bool = False
+    one_of: tuple[str, ...] = ()
 
     @property
     def needed(self) -> tuple[str, ...]:
