@@ -75,6 +75,11 @@ class GateKind:
         fields = self.settings.model_fields.items()
         return tuple(field.alias or name for name, field in fields if field.is_required())
 
+    @property
+    def stands_alone(self) -> bool:
+        """Whether it may be written without any settings."""
+        return not self.needed and not self.one_of
+
 
 def settings_of(spec: GateSpec, model: type[Settings]) -> Settings:
     """

@@ -72,10 +72,10 @@ def _entries(written: Gates, complaints: list[Complaint]) -> Iterable[_Read]:
 
 def _lacking(kind: str) -> tuple[str, str] | None:
     """Return why a gate of *kind* can't stand alone, with the fix; None when it can."""
+    if GATE_KINDS[kind].stands_alone:
+        return None
     needed, one_of = GATE_KINDS[kind].needed, GATE_KINDS[kind].one_of
     words = [*(f"`{key}`" for key in needed), *([f"`{'` or `'.join(one_of)}`"] if one_of else [])]
-    if not words:
-        return None
     keys = ", ".join(f"{key}: …" for key in (*needed, *one_of[:1]))
     return (
         f"the gate {kind} can't stand alone: it needs {', '.join(words)}",

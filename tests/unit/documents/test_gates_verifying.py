@@ -9,6 +9,7 @@ import pytest
 from keyless_gates import INSTANCE, RELEASE_WORKFLOW, SETTINGS
 from pydantic import ValidationError
 from signed_statements import RELEASE, SECOND, changed, public
+from sigstore_authority import Instance
 
 from tidegate.documents.gates import settings_json, settings_of
 from tidegate.documents.gates_verifying import (
@@ -110,6 +111,32 @@ def test_a_file_resolves_and_reads_back(tmp_path: Path) -> None:
     assert settings_of(gates[1], JUnitSettings).suites == ["browser", "api"]
     assert settings_of(gates[3], ProvenanceSettings).trust_in("https://builder.example") == 3
     assert from_document(to_document(found.spec)).plan.gates == gates
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("trusted_root.tlogs.0.publicKey.rawBytes", Instance(number=1).root()["tlogs"][0]),
+        ("trusted_root.tlogs.0.publicKey.validFor.end", "2031-01-01T00:00:00Z"),
+        ("identities.release.subject", "release@example.com"),
+        ("identities.release.runner", "self-hosted"),
+    ],
+)
+def test_another_identity_or_root_is_another_plan(path: str, value: Any, tmp_path: Path) -> None:
+    """An approval is bound to who may sign and by whose word, and the resolved plan reads back."""
+    written = value["publicKey"]["rawBytes"] if isinstance(value, dict) else value
+    before, after = (
+        read_service(
+            FILE.partition("gates:")[0]
+            + f"gates: {{before_start: [{{signature: {json.dumps(settings)}}}]}}\n",
+            file="tidegate.yaml",
+            base_dir=tmp_path,
+        )
+        for settings in (SETTINGS, changed(SETTINGS, path, written))
+    )
+
+    assert before.digest != after.digest
+    assert from_document(to_document(after.spec)).plan.gates == after.spec.plan.gates
 
 
 def root_without(path: str) -> dict[str, Any]:
