@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from gate_questions import a_change, a_question
 from git_repositories import Repository
+from keyless_gates import INSTANCE, SETTINGS
 from signed_statements import BUILDER, PROVENANCE, RELEASE, SOURCE, envelope, public
 
 from tidegate.domain.quantities import Version
@@ -69,6 +70,15 @@ class TestSignature(VerifyingContract):
     @pytest.fixture
     def green(self) -> GateQuestion:
         return a_question("signature", {"keys": KEYS}, {"release.json": SIGNED})
+
+
+class TestKeylessSignature(TestSignature):
+    """The gate `signature`, of an identity."""
+
+    @pytest.fixture
+    def green(self) -> GateQuestion:
+        bundle = json.dumps(INSTANCE.bundle(PROVENANCE)).encode()
+        return a_question("signature", SETTINGS, {"release.json": bundle})
 
 
 class TestProvenance(VerifyingContract):

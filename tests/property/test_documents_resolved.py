@@ -212,7 +212,9 @@ gates = st.lists(
     st.builds(
         GateSpec,
         name=names,
-        kind=st.sampled_from(sorted(kind for kind in GATE_KINDS if not GATE_KINDS[kind].needed)),
+        kind=st.sampled_from(
+            sorted(name for name, kind in GATE_KINDS.items() if kind.stands_alone)
+        ),
         moment=st.sampled_from(GateMoment),
         settings_json=st.just(""),
         lasts=durations,
@@ -230,7 +232,9 @@ gates = st.lists(
     st.builds(
         GateSpec,
         name=names,
-        kind=st.sampled_from(sorted(kind for kind in GATE_KINDS if not GATE_KINDS[kind].needed)),
+        kind=st.sampled_from(
+            sorted(name for name, kind in GATE_KINDS.items() if kind.stands_alone)
+        ),
         moment=st.sampled_from(GateMoment),
         settings_json=st.just(""),
         lasts=durations,

@@ -55,7 +55,8 @@ class GateKind:
     answer is good by default. `short` is the setting that may stand alone in place of a mapping, None
     for none. `takes_documents` is whether it judges what is submitted for it, `needs_versions` whether
     it must be told what the versions resolve to now, `needs_traffic` and `needs_traffic_now` whether
-    it judges past traffic and that of this moment.
+    it judges past traffic and that of this moment. `one_of` are settings of which it needs at least one,
+    though each of them may be left out.
     """
 
     what: str
@@ -66,12 +67,18 @@ class GateKind:
     needs_versions: bool = False
     needs_traffic: bool = False
     needs_traffic_now: bool = False
+    one_of: tuple[str, ...] = ()
 
     @property
     def needed(self) -> tuple[str, ...]:
         """The settings that have no default, so that the kind can't stand alone."""
         fields = self.settings.model_fields.items()
         return tuple(field.alias or name for name, field in fields if field.is_required())
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether it may be written without any settings."""
+        return not self.needed and not self.one_of
 
 
 def settings_of(spec: GateSpec, model: type[Settings]) -> Settings:

@@ -12,17 +12,12 @@ from datetime import timedelta
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
-from pydantic_core import PydanticCustomError
 
 from tidegate.documents.canonical import canonical_json
 from tidegate.documents.gates import GateKind, GateSettings
-from tidegate.documents.notation import Duration, Name
-from tidegate.documents.public_keys import KeyText, canonical_key
+from tidegate.documents.notation import Duration, flaw
+from tidegate.documents.signers import ONE_SIGNER, SignedSettings
 from tidegate.domain.gates.model import GateSpec
-
-
-def _flaw(what: str, fix: str) -> PydanticCustomError:
-    return PydanticCustomError("notation", "{what}", {"what": what, "fix": fix})
 
 
 def _as_list(written: Any) -> Any:
@@ -130,8 +125,11 @@ class SarifSettings(GateSettings):
 
 PROVENANCE_TYPE: Final = "https://slsa.dev/provenance/v1"
 
+PLAIN_SIGNATURE: Final = "https://sigstore.dev/cosign/sign/v1"
+"""That an artifact is signed, and nothing else about it; what a signature of its bytes says as well."""
+
 AFFIRMING_TYPES: Final = (
-    "https://sigstore.dev/cosign/sign/v1",
+    PLAIN_SIGNATURE,
     "https://in-toto.io/attestation/release/v0.1",
     PROVENANCE_TYPE,
 )
@@ -142,29 +140,9 @@ GITHUB_BUILDS: Final = (
     "https://slsa-framework.github.io/github-actions-buildtypes/workflow/v1",
 )
 
-Keys = Annotated[dict[Name, KeyText], Field(min_length=1, max_length=50)]
 
-
-class _Signed(GateSettings):
-    """What all gates on signed statements may be told."""
-
-    keys: Keys = Field(description="Public keys that may sign, by a name for people.")
-    threshold: Annotated[int, Field(ge=1, le=50)] = Field(
-        default=1, description="How many of the keys must have signed. Default 1."
-    )
-
-    @model_validator(mode="after")
-    def _can_be_met(self) -> Self:
-        if len({canonical_key(key) for key in self.keys.values()}) < len(self.keys):
-            # One signature would count twice.
-            raise _flaw("two names stand for the same key", "remove one of them")
-        if self.threshold > len(self.keys):
-            raise _flaw("threshold is above the number of keys", f"write {len(self.keys)}")
-        return self
-
-
-class SignatureSettings(_Signed):
-    """A statement about each changed artifact is signed by keys that are trusted."""
+class SignatureSettings(SignedSettings):
+    """Each changed artifact, or a statement about it, is signed by those who are trusted."""
 
     predicate_types: Names = Field(
         default_factory=lambda: list(AFFIRMING_TYPES),
@@ -173,7 +151,7 @@ class SignatureSettings(_Signed):
     )
 
 
-class ProvenanceSettings(_Signed):
+class ProvenanceSettings(SignedSettings):
     """Each changed artifact was built by a trusted builder from the expected source (SLSA v1)."""
 
     builder: Names = Field(
@@ -219,7 +197,7 @@ class ProvenanceSettings(_Signed):
     @model_validator(mode="after")
     def _trusts_somebody(self) -> Self:
         if not self.builder and not self.builders:
-            raise _flaw("no builder is trusted", "add `builder`, or `builders` with their levels")
+            raise flaw("no builder is trusted", "add `builder`, or `builders` with their levels")
         return self
 
     def trust_in(self, builder: str) -> int:
@@ -290,16 +268,18 @@ VERIFYING_KINDS: Final[Mapping[str, GateKind]] = {
         takes_documents=True,
     ),
     "signature": GateKind(
-        what="a statement about each artifact is signed by trusted keys (DSSE, in-toto)",
+        what="each artifact is signed by trusted keys or identities (DSSE, in-toto, Sigstore)",
         lasts=timedelta(hours=24),
         settings=SignatureSettings,
         takes_documents=True,
+        one_of=ONE_SIGNER,
     ),
     "provenance": GateKind(
         what="each artifact was built by a trusted builder from the expected source (SLSA)",
         lasts=timedelta(hours=24),
         settings=ProvenanceSettings,
         takes_documents=True,
+        one_of=ONE_SIGNER,
     ),
     "review": GateKind(
         what="new commits were reviewed, and are on the trunk or a release branch",

@@ -214,6 +214,12 @@ def _number_before(written: object, unit: str) -> Decimal | None:
     return Decimal(written.removesuffix(unit))
 
 
+def flaw(what: str, fix: str) -> PydanticCustomError:
+    """Return the error by which pydantic carries *what* is wrong together with its *fix*."""
+    # Passed as values, since the texts may hold braces that pydantic would expand.
+    return PydanticCustomError("notation", "{what}", {"what": what, "fix": fix})
+
+
 def checked_by(parse: Callable[[object], Any]) -> BeforeValidator:
     """Return the validator that runs *parse* and lets pydantic carry its fix."""
 
@@ -221,10 +227,7 @@ def checked_by(parse: Callable[[object], Any]) -> BeforeValidator:
         try:
             return parse(written)
         except NotationError as exc:
-            # Passed as values, since the texts may hold braces that pydantic would expand.
-            raise PydanticCustomError(
-                "notation", "{what}", {"what": exc.what, "fix": exc.fix}
-            ) from exc
+            raise flaw(exc.what, exc.fix) from exc
 
     return BeforeValidator(validate)
 

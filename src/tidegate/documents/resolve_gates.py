@@ -64,13 +64,23 @@ def _entries(written: Gates, complaints: list[Complaint]) -> Iterable[_Read]:
         for index, entry in enumerate(entries):
             path = ("gates", moment.value, index)
             kind, given = (entry, None) if isinstance(entry, str) else _only(entry)
-            needed = GATE_KINDS[kind].needed
-            if given is None and needed:
-                what = f"the gate {kind} can't stand alone: it needs `{'`, `'.join(needed)}`"
-                fix = f"write {{{kind}: {{{', '.join(f'{key}: …' for key in needed)}}}}}"
-                complaints.append(Complaint(path=path, what=what, fix=fix))
+            if given is None and (lacking := _lacking(kind)):
+                complaints.append(Complaint(path=path, what=lacking[0], fix=lacking[1]))
                 continue
             yield _Read(kind=kind, settings=_settings(kind, given), moment=moment, path=path)
+
+
+def _lacking(kind: str) -> tuple[str, str] | None:
+    """Return why a gate of *kind* can't stand alone, with the fix; None when it can."""
+    if GATE_KINDS[kind].stands_alone:
+        return None
+    needed, one_of = GATE_KINDS[kind].needed, GATE_KINDS[kind].one_of
+    words = [*(f"`{key}`" for key in needed), *([f"`{'` or `'.join(one_of)}`"] if one_of else [])]
+    keys = ", ".join(f"{key}: …" for key in (*needed, *one_of[:1]))
+    return (
+        f"the gate {kind} can't stand alone: it needs {', '.join(words)}",
+        f"write {{{kind}: {{{keys}}}}}",
+    )
 
 
 def _only(item: OneGate) -> tuple[str, Any]:

@@ -24,6 +24,7 @@ from tidegate.documents.components import (
 )
 from tidegate.documents.gate_kinds import GATE_KINDS
 from tidegate.documents.gates_written import GateItem, Gates
+from tidegate.documents.identities import Identity
 from tidegate.documents.notation import shown
 from tidegate.documents.problems import Complaint, KeyPath, path_text
 from tidegate.documents.windows import (
@@ -314,6 +315,8 @@ def _model_at(path: KeyPath, document: dict[str, Value]) -> type[BaseModel] | No
     if path and path[0] == "gates" and len(path) == 4:
         kind = GATE_KINDS.get(str(path[3]))
         return None if kind is None else kind.settings
+    if path and path[0] == "gates" and len(path) == 6 and path[4] == "identities":
+        return Identity
     depth = {"workload": 1, "components": 2}.get(str(path[0]) if path else "", 0)
     if not depth or len(path) < depth:
         return _MODELS.get(_pattern(path))

@@ -1,7 +1,7 @@
 """A plan as text: phases, what each bake can rule out, warnings, and how to start exactly this."""
 
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from rich.text import Text
 
@@ -9,11 +9,14 @@ from tidegate.api import words
 from tidegate.api.shapes.plan import PhaseForecast, Plan
 from tidegate.api.shapes.rollout import Phase
 from tidegate.cli.text.columns import Cell, columns
+from tidegate.documents.canonical import digest_of
 from tidegate.domain.plan.traffic import HOURS_OF_WEEK
 
 MOST_TARGETS_NAMED: Final = 3
 SOON: Final = timedelta(hours=2)
 HASH_SHOWN: Final = len("sha256:") + 12
+SETTING_SHOWN: Final = 100
+"""Letters of one setting of a gate; keys and roots of trust would bury all others."""
 
 
 def plan_view(plan: Plan, *, wide: bool, start_with: str) -> list[Text | str]:
@@ -109,7 +112,7 @@ def _gates(plan: Plan) -> list[Text | str]:
     for gate in plan.gates:
         before = "the start" if gate.moment == "before_start" else "every phase"
         settings = ", ".join(
-            f"{key} {value}" for key, value in gate.settings.items() if value is not None
+            setting_words(key, value) for key, value in gate.settings.items() if value is not None
         )
         rows.append(
             [
@@ -120,6 +123,15 @@ def _gates(plan: Plan) -> list[Text | str]:
             ]
         )
     return ["Gates", *columns(rows, indent="  "), f"  {without}"]
+
+
+def setting_words(key: str, value: Any) -> str:
+    """Return a setting of a gate as it is, or a long one by its keys and a digest to compare it by."""
+    text = str(value)
+    if len(text) <= SETTING_SHOWN:
+        return f"{key} {text}"
+    parts = ", ".join(value) if isinstance(value, dict) else f"{text[:SETTING_SHOWN]}…"
+    return f"{key} {parts} ({digest_of(value)[:HASH_SHOWN]})"
 
 
 def _moves(phase: Phase) -> str:

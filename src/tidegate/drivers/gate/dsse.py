@@ -5,7 +5,7 @@ Rule: nothing of a payload is looked at before its signatures are known to be go
 ids are hints of strangers and not used: each trusted key is tried, and counts once.
 
 Source: DSSE v1.0.2 (secure-systems-lab/dsse), `protocol.md` for the signed bytes and `envelope.md` for
-the JSON; the Sigstore bundle only as a wrapper around an envelope.
+the JSON.
 """
 
 import binascii
@@ -15,21 +15,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from tidegate.documents.public_keys import PublicKey, is_signed
-from tidegate.drivers.gate.strict_json import (
-    Json,
-    as_object,
-    object_in,
-    objects_in,
-    read_json,
-    text_in,
-)
+from tidegate.drivers.gate.strict_json import Object, objects_in, text_in
 from tidegate.drivers.gate.submitted import UnreadableError
 
 MAXIMUM_SIGNATURES: Final = 20
 MAXIMUM_ENVELOPES: Final = 100
 """Each signature is tried with each key, so their number is what a stranger could make expensive."""
-
-_BUNDLE: Final = "application/vnd.dev.sigstore.bundle"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,23 +38,6 @@ class Envelope:
         return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(self.payload), self.payload)
 
 
-def read_envelopes(content: bytes) -> list[Envelope]:
-    """
-    Return the envelopes in *content*: one as JSON, or one per line, each bare or in a bundle.
-
-    Raises:
-        UnreadableError: one of them can't be read, or there is none.
-    """
-    try:
-        values = [read_json(content)]
-    except UnreadableError:
-        lines = [line for line in content.splitlines() if line.strip()]
-        if not 1 < len(lines) <= MAXIMUM_ENVELOPES:
-            raise
-        values = [read_json(line) for line in lines]
-    return [_read(value) for value in values]
-
-
 def signers(envelope: Envelope, keys: Mapping[str, PublicKey]) -> frozenset[str]:
     """Return the names of the *keys* that signed *envelope*."""
     return frozenset(
@@ -73,12 +47,13 @@ def signers(envelope: Envelope, keys: Mapping[str, PublicKey]) -> frozenset[str]
     )
 
 
-def _read(value: Json) -> Envelope:
-    holder = as_object(value, "an envelope")
-    if "dsseEnvelope" in holder:
-        if not (text_in(holder, "mediaType") or "").startswith(_BUNDLE):
-            raise UnreadableError("it isn't a DSSE envelope and no Sigstore bundle")
-        holder = object_in(holder, "dsseEnvelope")
+def read_envelope(holder: Object) -> Envelope:
+    """
+    Return the envelope that *holder* is.
+
+    Raises:
+        UnreadableError: it isn't one.
+    """
     payload, payload_type = text_in(holder, "payload"), text_in(holder, "payloadType")
     if payload is None or payload_type is None:
         raise UnreadableError("it isn't a DSSE envelope: it has no payload with its type")

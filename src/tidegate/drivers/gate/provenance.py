@@ -9,7 +9,6 @@ Source: SLSA v1.0, "Verifying artifacts" (steps 1 to 3) and "Provenance" (schema
 """
 
 import asyncio
-import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -17,7 +16,9 @@ from tidegate.documents.canonical import canonical_json
 from tidegate.documents.gates import settings_of
 from tidegate.documents.gates_verifying import PROVENANCE_TYPE, ProvenanceSettings
 from tidegate.domain.durations import rough_duration
-from tidegate.drivers.gate.statements import Accepted, Check, RefusedError, Statement, judge
+from tidegate.drivers.gate.checks import Check, RefusedError
+from tidegate.drivers.gate.patterns import fits
+from tidegate.drivers.gate.statements import Accepted, Statement, judge
 from tidegate.drivers.gate.strict_json import Json, Object, object_in, objects_in, text_in
 from tidegate.drivers.gate.submitted import CLOCK_SKEW, quoted, read_time
 from tidegate.ports.gate import GateAnswer, GateQuestion
@@ -36,7 +37,7 @@ class ProvenanceGate:
         def examine(statement: Statement) -> Accepted:
             return _examine(statement, settings, question.now)
 
-        return await asyncio.to_thread(judge, question, settings.keys, settings.threshold, examine)
+        return await asyncio.to_thread(judge, question, settings, examine)
 
 
 def _examine(statement: Statement, settings: ProvenanceSettings, now: datetime) -> Accepted:
@@ -57,7 +58,7 @@ def _examine(statement: Statement, settings: ProvenanceSettings, now: datetime) 
     parameters = _flat(object_in(build, "externalParameters"))
     source, ref = _check_source(parameters, settings)
     _check_parameters(parameters, settings)
-    age = _age(object_in(details, "metadata"), now)
+    age = _age(object_in(details, "metadata"), statement.signed_at, now)
     if age >= settings.max_age:
         raise RefusedError(Check.FRESHNESS, f"it was built {rough_duration(age)} ago")
     if trusted_to < settings.level:
@@ -74,7 +75,7 @@ def _examine(statement: Statement, settings: ProvenanceSettings, now: datetime) 
             ("ref", ref),
             ("commit", _commit(build, source)),
             ("level", str(trusted_to)),
-            ("signed by", ", ".join(sorted(statement.signers))),
+            *statement.signed_facts,
             ("age", rough_duration(age)),
         ),
         lasts=settings.max_age - age,
@@ -111,7 +112,7 @@ def _check_source(parameters: dict[str, Json], settings: ProvenanceSettings) -> 
     ref = parameters.get(settings.ref_at)
     if settings.ref_at == settings.source_at:
         ref = _ref_in(source)
-    if not isinstance(ref, str) or not any(_fits(ref, pattern) for pattern in settings.ref):
+    if not isinstance(ref, str) or not any(fits(ref, pattern) for pattern in settings.ref):
         raise RefusedError(Check.SOURCE, f"it was built from the ref {quoted(ref)}")
     return _repository(source), ref
 
@@ -123,12 +124,6 @@ def _repository(uri: str) -> str:
 
 def _ref_in(uri: str) -> str:
     return "refs/" + uri.partition("@refs/")[2]
-
-
-def _fits(ref: str, pattern: str) -> bool:
-    """Return whether *ref* is *pattern*, in which `*` stands for anything within one part."""
-    parts = [re.escape(part) for part in pattern.split("*")]
-    return re.fullmatch("[^/]*".join(parts), ref) is not None
 
 
 def _check_parameters(parameters: dict[str, Json], settings: ProvenanceSettings) -> None:
@@ -156,11 +151,12 @@ def _is_same(value: Json, expected: object) -> bool:
         return False
 
 
-def _age(metadata: Object, now: datetime) -> timedelta:
+def _age(metadata: Object, signed_at: datetime | None, now: datetime) -> timedelta:
     text = text_in(metadata, "finishedOn") or text_in(metadata, "startedOn")
-    if text is None:
+    # GitHub's provenance has no times. Its builder signs at the end of a build, and a log proves when.
+    built = signed_at if text is None else read_time(text)
+    if built is None:
         raise RefusedError(Check.FRESHNESS, "it doesn't say when it was built")
-    built = read_time(text)
     if built > now + CLOCK_SKEW:
         raise RefusedError(Check.FRESHNESS, f"it was built in the future, at {quoted(text)}")
     return max(now - built, timedelta(0))

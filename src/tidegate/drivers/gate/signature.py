@@ -1,14 +1,16 @@
 """
-The gate `signature`: for each changed component, trusted keys signed a statement about its very digest.
+The gate `signature`: for each changed component, those who are trusted signed its very digest.
 
-Works without any network: the keys are in the gate's settings, the statements are submitted.
+Works without any network: keys, identities and the root that vouches for them are in the gate's settings,
+what was signed is submitted.
 """
 
 import asyncio
 
 from tidegate.documents.gates import settings_of
 from tidegate.documents.gates_verifying import SignatureSettings
-from tidegate.drivers.gate.statements import Accepted, Check, RefusedError, Statement, judge
+from tidegate.drivers.gate.checks import Check, RefusedError
+from tidegate.drivers.gate.statements import Accepted, Statement, judge
 from tidegate.drivers.gate.submitted import quoted
 from tidegate.ports.gate import GateAnswer, GateQuestion
 
@@ -23,7 +25,7 @@ class SignatureGate:
         def examine(statement: Statement) -> Accepted:
             return _examine(statement, settings)
 
-        return await asyncio.to_thread(judge, question, settings.keys, settings.threshold, examine)
+        return await asyncio.to_thread(judge, question, settings, examine)
 
 
 def _examine(statement: Statement, settings: SignatureSettings) -> Accepted:
@@ -36,5 +38,5 @@ def _examine(statement: Statement, settings: SignatureSettings) -> Accepted:
     by = ", ".join(sorted(statement.signers))
     return Accepted(
         because=f"is signed by {by}",
-        facts=(("signed by", by), ("statement", statement.predicate_type)),
+        facts=(*statement.signed_facts, ("statement", statement.predicate_type)),
     )

@@ -8,16 +8,17 @@ Source: in-toto Attestation Framework v1 (`spec/v1/statement.md`, `envelope.md`)
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from enum import IntEnum
+from datetime import datetime, timedelta
 from typing import Final
 
-from tidegate.documents.public_keys import PublicKey, parse_public_key
+from tidegate.documents.gates_verifying import PLAIN_SIGNATURE
+from tidegate.documents.signers import SignedSettings
 from tidegate.domain.gates.model import GateVerdict
 from tidegate.domain.plan.model import ComponentChange
-from tidegate.drivers.gate.dsse import Envelope, read_envelopes, signers
+from tidegate.drivers.gate.bundles import Signed, read_signed
+from tidegate.drivers.gate.checks import Check, RefusedError
 from tidegate.drivers.gate.strict_json import (
     Object,
     as_object,
@@ -27,47 +28,34 @@ from tidegate.drivers.gate.strict_json import (
     text_in,
 )
 from tidegate.drivers.gate.submitted import UnreadableError, answer, quoted, submitted, unknown
+from tidegate.drivers.gate.verified import Verified, verify
 from tidegate.ports.gate import GateAnswer, GateDocument, GateQuestion
 
-PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
 
-class Check(IntEnum):
-    """The checks of a statement, in their order."""
-
-    PAYLOAD_TYPE = 1
-    SIGNATURES = 2
-    STATEMENT_TYPE = 3
-    SUBJECT = 4
-    PREDICATE_TYPE = 5
-    BUILDER = 6
-    BUILD_TYPE = 7
-    SOURCE = 8
-    PARAMETERS = 9
-    FRESHNESS = 10
-    LEVEL = 11
-
-
-class RefusedError(Exception):
-    """A statement fails a check."""
-
-    def __init__(self, check: Check, because: str) -> None:
-        super().__init__(because)
-        self.check = check
-        self.because = because
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """What was signed and by whom, once its signatures were found good."""
+    """
+    What was signed and by whom, once its signatures were found good.
+
+    `signed_at` is when at the latest, None when nobody has proven it; `told` says of certificates whose
+    they are.
+    """
 
     subjects: frozenset[str]
     predicate_type: str
     predicate: Object
     signers: frozenset[str]
+    signed_at: datetime | None = None
+    told: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def signed_facts(self) -> tuple[tuple[str, str], ...]:
+        """Who signed, for people."""
+        return (("signed by", ", ".join(sorted(self.signers))), *self.told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,28 +73,21 @@ Examine = Callable[[Statement], Accepted]
 _Checked = Statement | RefusedError
 
 
-def judge(
-    question: GateQuestion, keys: Mapping[str, str], threshold: int, examine: Examine
-) -> GateAnswer:
+def judge(question: GateQuestion, settings: SignedSettings, examine: Examine) -> GateAnswer:
     """
-    Return the answer of a gate on signed statements.
+    Return the answer of a gate on what is signed.
 
     Args:
-        question: What is asked, with the documents that hold the statements.
-        keys: Public keys that may sign, as text, by name.
-        threshold: How many different ones of them must have signed.
+        question: What is asked, with the documents that hold what was signed.
+        settings: Who may sign, and how many of them must have.
         examine: What the gate demands of a statement about the right artifact.
     """
     parts = question.change.components
-    known = {name: parse_public_key(text) for name, text in keys.items()}
     documents: tuple[GateDocument, ...] = ()
     try:
         documents = submitted(question)
-        statements = [
-            _checked(envelope, known, threshold)
-            for document in documents
-            for envelope in _envelopes_of(document)
-        ]
+        things = [thing for document in documents for thing in _signed_in(document)]
+        statements = [_checked(found) for found in verify(things, settings, question.now)]
     except UnreadableError as exc:
         return unknown(f"no signed statement is known: {exc}", documents)
     if not parts:
@@ -132,36 +113,37 @@ def judge(
     return answer(GateVerdict.GREEN, because, documents, facts, lasts)
 
 
-def _envelopes_of(document: GateDocument) -> list[Envelope]:
+def _signed_in(document: GateDocument) -> list[Signed]:
     try:
-        return read_envelopes(document.content)
+        return read_signed(document.content)
     except UnreadableError as exc:
         raise UnreadableError(f"{quoted(document.name)}: {exc}") from exc
 
 
-def _checked(envelope: Envelope, keys: Mapping[str, PublicKey], threshold: int) -> _Checked:
-    """Return the statement in *envelope*, or why it is refused, whatever it is about."""
+def _checked(found: Verified | RefusedError) -> _Checked:
+    """Return the statement that was signed, or why it is refused, whatever it is about."""
+    if isinstance(found, RefusedError):
+        return found
     try:
-        return _opened(envelope, keys, threshold)
+        return _opened(found)
     except RefusedError as exc:
         return exc
     except UnreadableError as exc:
         return RefusedError(Check.STATEMENT_TYPE, f"what was signed can't be read: {exc}")
 
 
-def _opened(envelope: Envelope, keys: Mapping[str, PublicKey], threshold: int) -> Statement:
-    if envelope.payload_type != PAYLOAD_TYPE:
-        raise RefusedError(
-            Check.PAYLOAD_TYPE, f"{quoted(envelope.payload_type)} was signed, not a statement"
+def _opened(found: Verified) -> Statement:
+    signed_at = min((one.signed_at for one in found.keyless), default=None)
+    if found.payload is None:
+        return Statement(
+            subjects=frozenset({found.digest}),
+            predicate_type=PLAIN_SIGNATURE,
+            predicate={},
+            signers=found.signers,
+            signed_at=signed_at,
+            told=_told(found),
         )
-    by = signers(envelope, keys)
-    if len(by) < threshold:
-        wanted = "a trusted key" if threshold == 1 else f"{threshold} trusted keys"
-        raise RefusedError(
-            Check.SIGNATURES,
-            f"it isn't signed by {wanted}, but by {', '.join(sorted(by)) or 'none'}",
-        )
-    statement = as_object(read_json(envelope.payload), "the statement")
+    statement = as_object(read_json(found.payload), "the statement")
     if statement.get("_type") != STATEMENT_TYPE:
         raise RefusedError(
             Check.STATEMENT_TYPE, f"{quoted(statement.get('_type'))} isn't an in-toto statement v1"
@@ -172,8 +154,24 @@ def _opened(envelope: Envelope, keys: Mapping[str, PublicKey], threshold: int) -
             for subject in objects_in(statement, "subject")
         ),
         predicate_type=text_in(statement, "predicateType") or "",
-        predicate=object_in(statement, "predicate"),
-        signers=by,
+        # PyPI writes null where a predicate has nothing to say.
+        predicate={} if statement.get("predicate") is None else object_in(statement, "predicate"),
+        signers=found.signers,
+        signed_at=signed_at,
+        told=_told(found),
+    )
+
+
+def _told(found: Verified) -> tuple[tuple[str, str], ...]:
+    """Return what the certificates say of whoever signed, for people."""
+    return tuple(
+        fact
+        for one in sorted(found.keyless, key=lambda one: one.name)
+        for fact in (
+            (f"{one.name} is", one.claims.subject),
+            (f"{one.name} by", one.claims.issuer),
+            (f"{one.name} signed at", one.signed_at.strftime("%Y-%m-%dT%H:%M:%SZ")),
+        )
     )
 
 

@@ -1,5 +1,6 @@
 """What the pages about gates tell people to write and to run works."""
 
+import json
 import re
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from gate_questions import a_question
+from keyless_gates import INSTANCE
 from signed_statements import RELEASE, public
 
 from tidegate.documents.service_file import read_service
@@ -46,6 +48,20 @@ def test_the_gate_on_a_page_can_be_written(kind: str, tmp_path: Path) -> None:
     found = read_service(SERVICE + block(kind, "yaml"), file="tidegate.yaml", base_dir=tmp_path)
 
     assert [gate.kind for gate in found.spec.plan.gates] == [kind]
+
+
+@pytest.mark.parametrize("kind", ["signature", "provenance"])
+def test_the_gate_of_identities_on_a_page_can_be_written(kind: str, tmp_path: Path) -> None:
+    """With a trusted root on one line, as people paste it."""
+    page = (PAGES / f"{kind}.md").read_text(encoding="utf-8")
+    (written,) = re.findall(r"```yaml\n((?:(?!```).)*identities:.*?)```", page, re.DOTALL)
+    root = json.dumps(INSTANCE.root())
+
+    gate = re.sub(r"(?<=trusted_root: )\{.*\}", lambda _: root, written)
+    found = read_service(SERVICE + gate, file="tidegate.yaml", base_dir=tmp_path)
+
+    assert "…" not in gate
+    assert json.loads(found.spec.plan.gates[0].settings_json)["trusted_root"] == INSTANCE.root()
 
 
 async def test_what_is_signed_as_the_page_says_passes(tmp_path: Path) -> None:

@@ -373,12 +373,23 @@ async def test_the_twin_of_a_signature_counts_once() -> None:
 
 
 async def test_signatures_of_two_statements_dont_add_up() -> None:
-    """Each statement needs all of its signers."""
-    one, two = sent(envelope(PROVENANCE, RELEASE)), sent(envelope(PROVENANCE, SECOND))
+    """Each statement needs all of its signers, and one that differs by a space is another."""
+    payload = payload_of(PROVENANCE)
+    one, two = sent(envelope(payload, RELEASE)), sent(envelope(payload + b" ", SECOND))
 
     answer = await ask_signature(one, two, settings={"keys": THREE, "threshold": 2})
 
     assert answer.verdict is RED
+
+
+async def test_signatures_of_one_statement_add_up() -> None:
+    """Whoever signs it later needn't have the envelope of who came first."""
+    one, two = sent(envelope(PROVENANCE, RELEASE)), sent(envelope(PROVENANCE, SECOND))
+
+    answer = await ask_signature(one, two, settings={"keys": THREE, "threshold": 2})
+
+    assert answer.verdict is GREEN
+    assert ("code: signed by", "a, b") in answer.facts
 
 
 async def test_a_signature_says_yes_only_in_a_statement_that_does() -> None:
