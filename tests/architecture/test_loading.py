@@ -10,6 +10,7 @@ import typer
 
 from tidegate.cli.app import app
 from tidegate.cli.commands import OVERVIEW, load
+from tidegate.store.open import open_store
 
 ENGINE = (
     *("tidegate.usecases", "tidegate.store", "tidegate.drivers", "tidegate.main", "tidegate.lab"),
@@ -69,6 +70,18 @@ def test_what_is_called_in_a_hurry_loads_nothing_of_the_engine(
 
     assert "tidegate.cli.session" in loaded
     assert among(loaded, *ENGINE, *FOR_FEW) == []
+
+
+def test_a_server_that_is_started_again_loads_nothing_that_it_had_once(tmp_path: Path) -> None:
+    """Its schema is there: whoever waits for it after a crash waits for no migration to load."""
+    url = f"sqlite:///{tmp_path}/store.db"
+    open_store(url).close()
+    program = "import sys, tidegate.main.serving; from tidegate.store.open import open_store"
+    program += f"; open_store({url!r}).close(); print(*sys.modules)"
+
+    again = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+    assert among(set(again.stdout.decode().split()), "alembic", "joserfc", "tidegate.lab") == []
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"]], ids=" ".join)
