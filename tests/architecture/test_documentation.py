@@ -149,10 +149,9 @@ def _problem_of(line: str) -> str | None:
     rest = words[1:]
     while hasattr(command, "get_command") and rest and not rest[0].startswith("-"):
         name = rest.pop(0)
-        found = command.get_command(context, name)
-        if found is None:
+        if command.get_command(context, name) is None:
             return f"there is no {name}"
-        command = found
+        _, command, _ = command.resolve_command(context, [name])
     if hasattr(command, "get_command") and not command.invoke_without_command:
         return "a command is missing"
     known = {option for parameter in command.params for option in parameter.opts}

@@ -182,14 +182,14 @@ async def waits_for(server: Server, rollout_id: str, reason: str, words: str = "
     return str(seen["detail"])
 
 
-def the_cast(site: Site, server: Server, provider: Provider, folder: Path) -> Cast:
+async def the_cast(site: Site, server: Server, provider: Provider, folder: Path) -> Cast:
     """Give everybody their role, and let them log in."""
     root = CommandLine(state_dir=site.state_dir, cwd=folder)
     grants = [(f"person:{name}", role) for name, roles in ROLES.items() for role in roles]
     for subject, role in (*grants, ("program:ci", "pipeline")):
         scope = "default" if role in ("policy-editor", "auditor") else SCOPE
-        given = root("access", "grant", subject, role, "--scope", scope, "--reason", "the team")
-        assert given.code == 0, given.err
+        given = {"subject": subject, "role": role, "scope": scope, "reason": "the team"}
+        await server.post("/v1/access/grants", given)
     people = {}
     for name in ROLES:
         people[name] = Person(server, folder / "homes" / name, cwd=folder)
@@ -219,7 +219,7 @@ async def test_the_whole_way(site: Site, provider: Provider, fleet: Fleet, tmp_p
     (tmp_path / "tidegate-org.yaml").write_text(POLICY, encoding="utf-8")
     for number in range(1, 5):
         write(tmp_path, f"v{number}.json", {"words": f"hello {number}"})
-    cast = the_cast(site, server, provider, tmp_path)
+    cast = await the_cast(site, server, provider, tmp_path)
     cast.does("erin", "policy", "apply", "--yes", "--reason", "our rules")
     first = cast.does("alice", "start", "--change", "greeting=v1.json", "-o", "name").strip()
     scanned(cast, tmp_path, "v1.json")

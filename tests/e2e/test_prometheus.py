@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
+from no_tls import NO_TLS
 from running_site import Server, Site, until
 
 from tidegate.lab.faults import Fault, break_candidate
@@ -157,7 +158,7 @@ async def _keep_targets(site: Site, file: Path) -> None:
 
 
 async def _is_scraped(port: int) -> bool:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, verify=NO_TLS) as client:
         try:
             answer = await client.get(
                 f"http://127.0.0.1:{port}/api/v1/query", params={"query": "demo_requests_total"}

@@ -9,11 +9,12 @@ from time import sleep
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect
 
 from tidegate.errors import StoreError
 from tidegate.store.engines import engine_for
-from tidegate.store.schema import migrate, migrate_back
+from tidegate.store.schema import MIGRATIONS, NEWEST, migrate, migrate_back
 from tidegate.store.tables import metadata
 
 
@@ -42,6 +43,11 @@ def test_migrations_lead_to_the_tables_of_the_code(engine: Engine) -> None:
         differences = compare_metadata(context, metadata)
 
     assert differences == []
+
+
+def test_the_newest_revision_is_the_last_of_the_migrations() -> None:
+    """A new migration that `NEWEST` doesn't name would never be made where another one was before."""
+    assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [NEWEST]
 
 
 def test_migrations_lead_back_and_forth(engine: Engine) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+from no_tls import NO_TLS
 
 from tidegate.documents.service_file import ResolvedService, read_service
 from tidegate.drivers.processes.supervisor import ShimSupervisor
@@ -88,7 +89,9 @@ class Server:
 
     async def _ask(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         headers = {"authorization": f"Bearer {self.token}"}
-        async with httpx.AsyncClient(base_url=self.url, headers=headers, timeout=20.0) as client:
+        async with httpx.AsyncClient(
+            base_url=self.url, headers=headers, timeout=20.0, verify=NO_TLS
+        ) as client:
             response = await client.request(method, path, **options)
         assert not response.is_error, f"{method} {path}: {response.status_code} {response.text}"
         body: dict[str, Any] = response.json()

@@ -1,92 +1,48 @@
 """
-The command line: which commands there are. Each is in a file of its own and talks to the server by HTTP.
+The command line itself: it finds the command that is meant and runs it.
 
-Verbs of the day stand at the top, nouns with the rest below. Nothing is decided here.
+Nothing is decided here, and no command is imported: `commands` says which there are and loads the one
+that is called.
 """
 
 import os
 import sys
-from collections.abc import Callable, Sequence
-from importlib.metadata import version as installed_version
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import typer
-from typer.core import TyperGroup
-
-from tidegate.cli import (
-    access,
-    alarm,
-    approval,
-    auth,
-    debt,
-    emergency,
-    exit_codes,
-    freeze,
-    gate,
-    ledger,
-    policy,
-    rollout,
-    server,
-    service,
-    stop,
+from typer.completion import (  # type: ignore[attr-defined]
+    completion_init,
+    install_callback,
+    show_callback,
 )
-from tidegate.cli.approve import approve
-from tidegate.cli.completion import PROGRAM, completion
-from tidegate.cli.halt import halt
-from tidegate.cli.init import init
-from tidegate.cli.output import Format, printer
-from tidegate.cli.plan import plan
-from tidegate.cli.postmortem import postmortem
-from tidegate.cli.reject import reject
-from tidegate.cli.report import report
-from tidegate.cli.resume import resume
-from tidegate.cli.rollback import rollback
-from tidegate.cli.session import with_session
-from tidegate.cli.simulate import simulate
-from tidegate.cli.start import start
-from tidegate.cli.status import status
-from tidegate.cli.validate import validate
-from tidegate.cli.version import version
-from tidegate.cli.watch import watch
-from tidegate.cli.why import why
+from typer.core import TyperCommand, TyperGroup
+
+from tidegate.cli import commands, exit_codes
+from tidegate.cli.completion import PROGRAM
 from tidegate.errors import TidegateError
 
-_VERBS: Final[Sequence[Callable[..., Any]]] = (
-    init,
-    validate,
-    plan,
-    simulate,
-    start,
-    watch,
-    status,
-    why,
-    halt,
-    resume,
-    rollback,
-    approve,
-    reject,
-    report,
-    postmortem,
-)
-LAB: Final = "lab"
+HELP_COLUMNS: Final = 100
+"""The most that help is wide, where the terminal is."""
 
 
 class _Root(TyperGroup):
-    """The commands, of which the lab is loaded only when it is asked for: it brings all it's made of."""
+    """All commands by their line of the overview; the one that is called is loaded then."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Return the names of all commands."""
-        return [*super().list_commands(ctx), LAB]
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        for name, line in commands.OVERVIEW.items():
+            self.add_command(TyperCommand(name, help=line))
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return the command of that name, None when there is none."""
-        if cmd_name != LAB:
-            return super().get_command(ctx, cmd_name)
-        from tidegate.cli import lab
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the overview. Lines are wrapped here, and not cut as those of a noun's commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(commands.OVERVIEW.items()))
 
-        command = typer.main.get_command(lab.app)
-        command.name = LAB
-        return command
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the name, the command itself and what is left of *args*, for a call or its completion."""
+        name, known, rest = super().resolve_command(ctx, args)
+        return name, known and commands.load(str(name)), rest
 
 
 app = typer.Typer(
@@ -95,13 +51,21 @@ app = typer.Typer(
     help="Moves any change to production safely: a few first, proof before more, back at once when"
     " it harms.",
     no_args_is_help=True,
+    rich_markup_mode=commands.HELP_MARKUP,
+    # Both options stand at `_root`, as flags that are false: those that would be added here have no
+    # value, and what reads a missing value takes longer to load than all the rest.
+    add_completion=False,
+    context_settings={"max_content_width": HELP_COLUMNS},
     pretty_exceptions_enable=False,
 )
 
 
 def _show_version(asked: bool) -> None:
     if asked:
-        print(f"{PROGRAM} {installed_version(PROGRAM)}")
+        # It reads the metadata of what is installed, by a parser that no other command needs.
+        from importlib.metadata import version
+
+        print(f"{PROGRAM} {version(PROGRAM)}")
         raise typer.Exit
 
 
@@ -111,28 +75,24 @@ def _root(
         bool,
         typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True),
     ] = False,
+    _install: Annotated[
+        bool,
+        typer.Option(
+            "--install-completion",
+            help="Install completion for the current shell.",
+            callback=install_callback,
+        ),
+    ] = False,
+    _show: Annotated[
+        bool,
+        typer.Option(
+            "--show-completion",
+            help="Show completion for the current shell, to copy it or customize the installation.",
+            callback=show_callback,
+        ),
+    ] = False,
 ) -> None:
     pass
-
-
-for _verb in _VERBS:
-    app.command(_verb.__name__)(with_session(_verb))
-app.add_typer(rollout.app, name="rollout")
-app.add_typer(service.app, name="service")
-app.add_typer(alarm.app, name="alarm")
-app.add_typer(stop.app, name="stop")
-app.add_typer(freeze.app, name="freeze")
-app.add_typer(auth.app, name="auth")
-app.add_typer(access.app, name="access")
-app.add_typer(approval.app, name="approval")
-app.add_typer(ledger.app, name="ledger")
-app.add_typer(gate.app, name="gate")
-app.add_typer(emergency.app, name="emergency")
-app.add_typer(debt.app, name="debt")
-app.add_typer(policy.app, name="policy")
-app.add_typer(server.app, name="server")
-app.command("completion")(completion)
-app.command("version")(with_session(version))
 
 
 def main() -> None:
@@ -142,11 +102,15 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; return its exit code."""
+    # It knows how each shell asks for completions.
+    completion_init()
     try:
         app(args=list(arguments), prog_name=PROGRAM)
     except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else exit_codes.ERROR
     except TidegateError as exc:
+        from tidegate.cli.output import Format, printer
+
         printer(Format.TABLE, no_color=False).error(exc)
         return exc.exit_code
     except BrokenPipeError:

@@ -12,27 +12,33 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
-import httpx
 from pydantic import ValidationError
 
 from tidegate.api.shapes.base import Shape
 from tidegate.api.shapes.problem import Problem
+from tidegate.cli.connection import (
+    Connection,
+    ConnectionBrokenError,
+    NotConnectedError,
+    Response,
+)
 from tidegate.cli.exit_codes import error_kinds
 from tidegate.cli.server_file import START_ONE, Address
 from tidegate.domain.access.tokens import was_issued
-from tidegate.errors import ServerUnreachableError, TidegateError
+from tidegate.errors import NotAllowedError, ServerUnreachableError, TidegateError
 
-CONNECT_SECONDS: Final = 5.0
-ANSWER_SECONDS: Final = 60.0
 TRIES: Final = 3
 LONGEST_PAUSE_SECONDS: Final = 5
-ASKED_BACK: Final = (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE)
+ASKED_BACK: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 """With `Retry-After`: too much from this one, or too much from everybody. Nothing was done."""
 ENGINE_NAME: Final = "tidegate"
 """The name that the engine acts under: a person with the same name gets another."""
+
+_NO_ANSWER: Final = (NotConnectedError, ConnectionBrokenError, TimeoutError)
 
 Answer = TypeVar("Answer", bound=Shape)
 
@@ -43,13 +49,7 @@ class Client:
     def __init__(self, address: Address) -> None:
         self._url = address.url
         self._comes_back = TRIES - 1
-        self._http = httpx.Client(
-            base_url=address.url,
-            headers=_headers(address.token),
-            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-            # A proxy of the environment has no business between this user and this user's server.
-            trust_env=False,
-        )
+        self._connection = Connection(address.url, _headers(address.token))
 
     def __enter__(self) -> Self:
         """Return this client."""
@@ -66,7 +66,7 @@ class Client:
 
     def close(self) -> None:
         """End the conversation."""
-        self._http.close()
+        self._connection.close()
 
     @property
     def url(self) -> str:
@@ -107,12 +107,11 @@ class Client:
         """
         given = {name: _text(value) for name, value in params.items() if value is not None}
         try:
-            with self._http.stream("GET", path, params=given) as response:
-                if response.is_error:
-                    response.read()
-                    raise _error_of(response, self._url)
-                yield from response.iter_bytes()
-        except httpx.TransportError as exc:
+            with self._connection.stream(path, params=given) as answer:
+                if isinstance(answer, Response):
+                    raise _error_of(answer, self._url)
+                yield from answer
+        except _NO_ANSWER as exc:
             raise self._unreachable(exc) from exc
 
     def _asked(self, method: str, path: str, kind: type[Answer], **options: Any) -> Answer:
@@ -127,38 +126,37 @@ class Client:
                 hint="use the command line of the server's version: tidegate version",
             ) from exc
 
-    def _patient(self, method: str, path: str, **options: Any) -> httpx.Response:
+    def _patient(self, method: str, path: str, **options: Any) -> Response:
         """Send a request; when the server asks to come back soon, do so."""
         for _ in range(self._comes_back):
             response = self._sent(method, path, **options)
             wait = response.headers.get("retry-after", "")
-            if response.status_code not in ASKED_BACK or not wait.isdecimal():
+            if response.status not in ASKED_BACK or not wait.isdecimal():
                 return response
             time.sleep(min(int(wait), LONGEST_PAUSE_SECONDS))
         return self._sent(method, path, **options)
 
-    def _sent(self, method: str, path: str, **options: Any) -> httpx.Response:
+    def _sent(self, method: str, path: str, **options: Any) -> Response:
         headers = {"content-type": "application/json", **options.pop("headers", {})}
         for attempt in range(1, TRIES + 1):
             try:
-                return self._http.request(method, path, headers=headers, **options)
-            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as exc:
-                if attempt == TRIES:
+                return self._connection.request(method, path, headers=headers, **options)
+            except _NO_ANSWER as exc:
+                # Nobody at the other end, or nobody who has time: asking again at once changes nothing.
+                if attempt == TRIES or not isinstance(exc, ConnectionBrokenError):
                     raise self._unreachable(exc) from exc
-            except httpx.TransportError as exc:
-                raise self._unreachable(exc) from exc
-            except httpx.InvalidURL as exc:
-                raise self._unreachable(exc) from exc
         raise AssertionError("the loop returns or raises")
 
     def _unreachable(self, error: Exception) -> ServerUnreachableError:
-        why = (
-            "didn't answer in time" if isinstance(error, httpx.TimeoutException) else "is not there"
-        )
+        why = "didn't answer in time" if isinstance(error, TimeoutError) else "is not there"
         return ServerUnreachableError(f"the server at {self._url} {why}", hint=START_ONE)
 
 
 def _headers(token: str) -> dict[str, str]:
+    if not token.isascii() or not token.isprintable():
+        raise NotAllowedError(
+            "the token has characters that no token has", hint="copy it again, in one line"
+        )
     headers = {"authorization": f"Bearer {token}"} if token else {}
     # One that was issued says itself whose it is; only the server's own needs a name beside it.
     return (
@@ -182,12 +180,12 @@ def _text(value: object) -> str | list[str]:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _error_of(response: httpx.Response, url: str) -> TidegateError:
+def _error_of(response: Response, url: str) -> TidegateError:
     try:
         problem = Problem.model_validate_json(response.content)
     except ValidationError:
         return ServerUnreachableError(
-            f"{url} isn't a Tidegate server: it answered HTTP {response.status_code}",
+            f"{url} isn't a Tidegate server: it answered HTTP {response.status}",
             hint=START_ONE,
         )
     kind = error_kinds().get(problem.code, TidegateError)

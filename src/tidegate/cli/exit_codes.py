@@ -5,10 +5,12 @@ Codes of errors are those of the error's class, by the `code` that the server se
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from tidegate.api.shapes.rollout import Rollout
 from tidegate.errors import TidegateError
+
+if TYPE_CHECKING:
+    from tidegate.api.shapes.rollout import Rollout
 
 DONE: Final = 0
 ERROR: Final = 1
@@ -43,7 +45,7 @@ _OF_FINAL_STATE: Final[Mapping[str, int]] = {
 }
 
 
-def of_rollout(rollout: Rollout) -> int | None:
+def of_rollout(rollout: "Rollout") -> int | None:
     """Return the exit code of a rollout that goes no further by itself, None while it may."""
     if rollout.is_return and rollout.state == "rolled_back":
         # Going back was what was asked for.

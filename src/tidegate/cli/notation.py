@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from tidegate.documents.assignments import facts_of, versions_of
-from tidegate.documents.notation import NotationError, parse_duration
 from tidegate.errors import InvalidRequestError
 
 _AT = re.compile(r"([1-9][0-9]*)@([1-9][0-9]*)")
@@ -52,6 +51,9 @@ def parse_length(written: str | None, *, option: str) -> timedelta | None:
     """Return the length of time that was given to *option*. Raises InvalidRequestError."""
     if written is None:
         return None
+    # It brings the whole language of plans, which a command without a length does without.
+    from tidegate.documents.notation import NotationError, parse_duration
+
     try:
         return parse_duration(written)
     except NotationError as exc:

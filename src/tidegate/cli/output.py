@@ -15,7 +15,6 @@ from typing import Any, Final
 
 from rich.console import Console
 from rich.text import Text
-from ruamel.yaml import YAML
 
 from tidegate.api.shapes.base import Shape
 from tidegate.errors import TidegateError
@@ -139,6 +138,9 @@ def versioned(data: Shape | Mapping[str, Any]) -> dict[str, Any]:
 
 def yaml_text(value: object) -> str:
     """Return *value* (JSON values) as YAML."""
+    # Few ask for YAML, and its writer takes as long to load as the rest of a short command.
+    from ruamel.yaml import YAML
+
     writer = YAML(typ="safe")
     writer.default_flow_style = False
     writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]

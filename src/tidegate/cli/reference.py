@@ -90,7 +90,8 @@ def pages() -> dict[str, str]:
 
 def _commands(group: Any, context: Any, path: str) -> Iterator[tuple[str, Any]]:
     for name in group.list_commands(context):
-        command = group.get_command(context, name)
+        # As a call finds it: what the root only lists is loaded by that.
+        _, command, _ = group.resolve_command(context, [name])
         whole = f"{path} {name}"
         if hasattr(command, "list_commands"):
             yield from _commands(command, context, whole)

@@ -20,44 +20,27 @@ from tidegate.cli.server_file import find_server
 from tidegate.cli.text.times import TimeFormat
 from tidegate.errors import InvalidRequestError, TidegateError
 
-_PANEL: Final = "Shared options"
-
 Output = Annotated[
     str,
-    typer.Option(
-        "-o",
-        "--output",
-        help="table, wide, json, jsonl, yaml or name.",
-        rich_help_panel=_PANEL,
-    ),
+    typer.Option("-o", "--output", help="table, wide, json, jsonl, yaml or name."),
 ]
 Url = Annotated[
     str | None,
     typer.Option(
-        envvar="TIDEGATE_URL",
-        help="The server. Default: the one that runs as this user.",
-        rich_help_panel=_PANEL,
+        envvar="TIDEGATE_URL", help="The server. Default: the one that runs as this user."
     ),
 ]
 Token = Annotated[
     str | None,
-    typer.Option(
-        envvar="TIDEGATE_TOKEN",
-        help="Its token. Default: the one in the state folder.",
-        rich_help_panel=_PANEL,
-    ),
+    typer.Option(envvar="TIDEGATE_TOKEN", help="Its token. Default: the one in the state folder."),
 ]
 NoColor = Annotated[
     bool,
-    typer.Option("--no-color", help="No colours (also: NO_COLOR=1).", rich_help_panel=_PANEL),
+    typer.Option("--no-color", help="No colours (also: NO_COLOR=1)."),
 ]
 Times = Annotated[
     TimeFormat,
-    typer.Option(
-        "--time-format",
-        help="relative, iso or raw: how instants are written in text.",
-        rich_help_panel=_PANEL,
-    ),
+    typer.Option("--time-format", help="relative, iso or raw: how instants are written in text."),
 ]
 _SHARED: Final[dict[str, tuple[Any, object]]] = {
     "output": (Output, Format.TABLE.value),

@@ -67,6 +67,9 @@ class JUnitSettings(GateSettings):
 TESTS: Final = "tests"
 """The kind of the gate that reads results of tests."""
 
+IN_SHORT: Final = "-in-short"
+"""How the name of a gate ends that an emergency adds. No gate that is written may be called so."""
+
 
 def for_suite(spec: GateSpec, suite: str) -> GateSpec:
     """
@@ -78,7 +81,7 @@ def for_suite(spec: GateSpec, suite: str) -> GateSpec:
     settings = {**json.loads(spec.settings_json), "suites": [suite], "minimum": 1}
     return replace(
         spec,
-        name=f"{spec.name}-in-short",
+        name=f"{spec.name}{IN_SHORT}",
         settings_json=canonical_json(settings),
         reads=spec.name,
     )

@@ -28,6 +28,7 @@ from tidegate.documents.canonical import canonical_json
 from tidegate.documents.components import TAG_PREFIX, Text, Written
 from tidegate.documents.gate_kinds import GATE_KINDS
 from tidegate.documents.gates import COMMON_KEYS, GateKind
+from tidegate.documents.gates_verifying import IN_SHORT
 from tidegate.documents.notation import Name, NotationError, checked_by, parse_long_duration, shown
 from tidegate.domain.durations import format_duration
 from tidegate.domain.gates.model import GateMoment, GateSpec
@@ -180,11 +181,15 @@ def gates_from(resolved: Sequence[ResolvedGate]) -> tuple[GateSpec, ...]:
     Return the gates of a resolved document; the inverse of `gates_document`.
 
     Raises:
-        ValueError: there is no such kind, its settings don't fit, or a name stands twice.
+        ValueError: there is no such kind, its settings don't fit, a name stands twice, or one is an
+            emergency's.
     """
     names = [gate.name for gate in resolved]
     if len(set(names)) != len(names):
         raise ValueError("gates: a name stands twice")
+    taken = next((name for name in names if name.endswith(IN_SHORT)), None)
+    if taken is not None:
+        raise ValueError(f"gates: {taken}: only an emergency's gates have a name in {IN_SHORT}")
     return tuple(
         GateSpec(
             name=gate.name,

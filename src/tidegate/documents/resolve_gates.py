@@ -10,6 +10,7 @@ from typing import Any
 
 from tidegate.documents.gate_kinds import GATE_KINDS
 from tidegate.documents.gates import GateSettings, settings_json
+from tidegate.documents.gates_verifying import IN_SHORT
 from tidegate.documents.gates_written import Gates, OneGate
 from tidegate.documents.notation import shown
 from tidegate.documents.plans import ExpandedPhase
@@ -36,6 +37,14 @@ def resolve_gates(
     specs: dict[str, GateSpec] = {}
     for entry in _entries(written, complaints):
         name = entry.settings.name or entry.kind
+        if name.endswith(IN_SHORT):
+            complaints.append(
+                Complaint(
+                    path=(*entry.path, entry.kind, "name"),
+                    what=f"a gate can't be called {name}: what ends in {IN_SHORT} is an emergency's",
+                    fix=f"give it another name, as {name.removesuffix(IN_SHORT)}-short",
+                )
+            )
         if name in specs:
             complaints.append(
                 Complaint(

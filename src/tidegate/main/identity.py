@@ -1,20 +1,23 @@
 """The identity provider that is set, with its secret."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 
 from tidegate.drivers.clock.system import SystemClock
-from tidegate.drivers.identity.oidc import OidcOptions, OidcProvider
 from tidegate.errors import (
     StoreError,
 )
 from tidegate.settings import Settings
 
+if TYPE_CHECKING:
+    from tidegate.drivers.identity.oidc import OidcProvider
+
 
 def identity_of(
     settings: Settings, clock: SystemClock, client: httpx.AsyncClient
-) -> OidcProvider | None:
+) -> "OidcProvider | None":
     """
     Return the identity provider that is set, None when none is.
 
@@ -24,6 +27,9 @@ def identity_of(
     """
     if settings.oidc_issuer is None:
         return None
+    # What checks signed tokens is needed only where people log in.
+    from tidegate.drivers.identity.oidc import OidcOptions, OidcProvider
+
     options = OidcOptions(
         issuer=settings.oidc_issuer,
         client_id=settings.oidc_client_id,

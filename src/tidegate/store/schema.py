@@ -3,18 +3,24 @@ Brings a database to the schema of this version, and back.
 
 Several servers may start at once: they take turns as writers do, and the second finds nothing left to
 do. A migration happens whole or not at all, in both databases.
+
+What migrates is loaded only where there is something to migrate: a server that is started again after a
+crash has its schema, and whoever waits for it doesn't wait for that.
 """
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, inspect, text
 
 from tidegate.errors import StoreError
 from tidegate.store.engines import begin, errors_translated
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+NEWEST: Final = "0006"
+"""The last revision in `MIGRATIONS`."""
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
@@ -28,6 +34,11 @@ def migrate(engine: Engine) -> None:
     """
     with errors_translated(), engine.begin() as connection:
         begin(connection, read_only=False)
+        if _revisions(connection) == [NEWEST]:
+            return
+        from alembic import command
+        from alembic.util import CommandError
+
         try:
             command.upgrade(_config(connection), "head")
         except CommandError as exc:
@@ -46,10 +57,20 @@ def migrate_back(engine: Engine, to: str) -> None:
     """
     with errors_translated(), engine.begin() as connection:
         begin(connection, read_only=False)
+        from alembic import command
+
         command.downgrade(_config(connection), to)
 
 
-def _config(connection: Connection) -> Config:
+def _revisions(connection: Connection) -> list[str]:
+    if not inspect(connection).has_table("alembic_version"):
+        return []
+    return list(connection.execute(text("select version_num from alembic_version")).scalars())
+
+
+def _config(connection: Connection) -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")

@@ -61,6 +61,7 @@ def test_the_resolved_document_reads_back_and_is_as_strict():
         {"settings": {"name": "other"}},
         {"settings": {}, "deferred": True},
         {"name": "backup"},
+        {"name": "backup-in-short"},
         {"lasts": 60},
     ):
         changed = json.loads(json.dumps(canonical))
