@@ -109,10 +109,10 @@ def _read(document: Object) -> Bundle:
         raise RefusedError(
             Check.BUNDLE, f"the bundle is a {quoted(media_type)}; 0.1, 0.2 and 0.3 are verified"
         )
-    if _has_other_spelling(document):
-        # The library takes log_entry for logEntry, so that two could stand side by side.
-        raise RefusedError(Check.BUNDLE, "a key of the bundle isn't in the spelling of JSON")
     try:
+        if _has_other_spelling(document):
+            # The library takes log_entry for logEntry, so that two could stand side by side.
+            raise RefusedError(Check.BUNDLE, "a key of the bundle isn't in the spelling of JSON")
         bundle = Bundle.from_json(json.dumps(document))
         key = bundle.signing_certificate.public_key()
     except STUMBLES as exc:

@@ -139,6 +139,16 @@ REFUSED: dict[str, tuple[Any, str, str]] = {
         "0.1, 0.2 and 0.3 are verified",
     ),
     "an unknown key": ({**GOOD, "extra": 1}, "bundle", "isn't as its version says, at `extra`"),
+    "nested without end": (
+        sent(GOOD).replace(b'"mediaType"', b'"x": %b, "mediaType"' % (b"[" * 700 + b"]" * 700), 1),
+        "bundle",
+        "nested too deeply",
+    ),
+    "nested a little": (
+        sent(GOOD).replace(b'"mediaType"', b'"x": %b, "mediaType"' % (b"[" * 300 + b"]" * 300), 1),
+        "bundle",
+        "",
+    ),
     "a key in another spelling": (
         changed(GOOD, f"{ENTRY}.integrated_time", "1"),
         "bundle",
