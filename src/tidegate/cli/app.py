@@ -25,6 +25,7 @@ from tidegate.cli import (
     gate,
     ledger,
     policy,
+    postmortem,
     rollout,
     server,
     service,
@@ -36,7 +37,6 @@ from tidegate.cli.halt import halt
 from tidegate.cli.init import init
 from tidegate.cli.output import Format, printer
 from tidegate.cli.plan import plan
-from tidegate.cli.postmortem import postmortem
 from tidegate.cli.reject import reject
 from tidegate.cli.report import report
 from tidegate.cli.resume import resume
@@ -66,7 +66,6 @@ _VERBS: Final[Sequence[Callable[..., Any]]] = (
     approve,
     reject,
     report,
-    postmortem,
 )
 LAB: Final = "lab"
 
@@ -117,6 +116,7 @@ def _root(
 
 for _verb in _VERBS:
     app.command(_verb.__name__)(with_session(_verb))
+app.add_typer(postmortem.app, name="postmortem")
 app.add_typer(rollout.app, name="rollout")
 app.add_typer(service.app, name="service")
 app.add_typer(alarm.app, name="alarm")

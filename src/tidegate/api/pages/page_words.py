@@ -157,6 +157,7 @@ KEYS: Final = (
     ("u", "resume, lift"),
     ("e", "declare an emergency"),
     ("n", "announce a freeze"),
+    ("c d", "add a contributing factor, an action"),
     ("m", "only what I can give"),
     ("t", "table or chart"),
     (".", "copy as a command"),
