@@ -26,9 +26,9 @@ class _ShowsByDefault(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the word in where none is said, but for a question about the words themselves."""
-        if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
-            args = [SHOW, *args]
-        return super().parse_args(ctx, args)
+        asks_for_words = ctx.resilient_parsing and not args  # a shell completes
+        is_a_word = bool(args) and args[0] in (*self.commands, *ctx.help_option_names)
+        return super().parse_args(ctx, args if asks_for_words or is_a_word else [SHOW, *args])
 
 
 app = typer.Typer(

@@ -98,3 +98,12 @@ def test_what_cannot_be_written_is_refused(
     refused = cli("postmortem", kind, verb, *names, rollout, *rest)
 
     assert (refused.code, says in refused.err) == (2, True), refused.err
+
+
+def test_a_shell_completes_the_words(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that may be left out doesn't hide the others."""
+    monkeypatch.setenv("_TIDEGATE_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "tidegate postmortem ")
+    monkeypatch.setenv("COMP_CWORD", "2")
+
+    assert cli().out.split() == ["show", "factor", "action"]
