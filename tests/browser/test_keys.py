@@ -42,6 +42,8 @@ WORKS = {
     "u": Works(path="/rollouts/{checkout}", then=CONFIRMS, scene=Scene.HALTED),
     "e": Works(path="/emergency", then=CONFIRMS),
     "n": Works(path="/freezes", then=CONFIRMS),
+    "c": Works(path="/postmortems/{pricing}", then=CONFIRMS),
+    "d": Works(path="/postmortems/{pricing}", then=CONFIRMS),
     "m": Works(path="/approvals", then="document.activeElement.name === 'mine'"),
     "t": Works(
         path="/services/checkout/health", leads=r"/services/checkout/health\?.*view=table.*"

@@ -133,7 +133,7 @@ SCREENS: Final = (
         scenes=(Scene.EMPTY, Scene.NORMAL, Scene.HOSTILE, Scene.ERROR),
     ),
     Screen(name="postmortems", path="/postmortems", scenes=(Scene.EMPTY, Scene.NORMAL)),
-    Screen(name="postmortem", path="/postmortems/{pricing}"),
+    Screen(name="postmortem", path="/postmortems/{pricing}", scenes=(Scene.NORMAL, Scene.HOSTILE)),
     Screen(
         name="service-version",
         path="/services/pricing?version=5.5.0",

@@ -244,6 +244,9 @@ async def two_tenants(world: MemoryWorld) -> Acme:
             "debt": (debt.id,),
             "session": (session.id,),
             "gate": (f"{MARK}-tests",),
+            # Of what was written into a postmortem: nothing was yet, and that isn't told either.
+            "factor": ("f-1",),
+            "action": ("a-1",),
             "emergency": (emergency.emergency.id, f"{MARK}-shop"),
         },
     )

@@ -38,6 +38,7 @@ from tidegate.api.routes.otlp import router as otlp
 from tidegate.api.routes.plans import router as plans
 from tidegate.api.routes.policy import router as policy
 from tidegate.api.routes.postmortem import router as postmortem
+from tidegate.api.routes.postmortem_writing import router as postmortem_writing
 from tidegate.api.routes.recordings import router as recordings
 from tidegate.api.routes.rollouts import router as rollouts
 from tidegate.api.routes.service_health import router as service_health
@@ -58,6 +59,7 @@ ROUTERS: Final = (
     rollouts,
     recordings,
     postmortem,
+    postmortem_writing,
     approvals,
     policy,
     freezes,

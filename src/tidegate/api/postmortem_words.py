@@ -1,5 +1,5 @@
 """
-A postmortem's draft in words: for its page, and as Markdown for wherever a team keeps its reviews.
+A postmortem in words: for its page, and as Markdown for wherever a team keeps its reviews.
 
 Rule: made from the shape alone, so that the page and the command line say the same.
 """
@@ -7,7 +7,7 @@ Rule: made from the shape alone, so that the page and the command line say the s
 from collections.abc import Iterable
 
 from tidegate.api import words
-from tidegate.api.shapes.postmortem import Guard, Impact, Moment, Postmortem
+from tidegate.api.shapes.postmortem import Action, Guard, Impact, Moment, Postmortem
 
 UNKNOWN = "not on record"
 
@@ -61,8 +61,34 @@ def replay_words(draft: Postmortem) -> str:
     return said + "."
 
 
+def findings_words(draft: Postmortem) -> str:
+    """Return how much should be said otherwise; empty when nothing should."""
+    if not draft.findings:
+        return ""
+    one = draft.findings == 1
+    return f"{draft.findings} {'wording' if one else 'wordings'} to say otherwise"
+
+
+def written_words(draft: Postmortem) -> str:
+    """Return how much people wrote, and how much of it is still to be done."""
+    left = sum(not one.is_done for one in draft.actions)
+    factors, actions = len(draft.factors), len(draft.actions)
+    return (
+        f"{factors} contributing {'factor' if factors == 1 else 'factors'},"
+        f" {actions} {'action' if actions == 1 else 'actions'}"
+        + (f" of which {left} {'is' if left == 1 else 'are'} open" if actions else "")
+    )
+
+
+def action_state_words(action: Action) -> str:
+    """Return how an action stands."""
+    if action.is_done:
+        return "done"
+    return "overdue" if action.is_overdue else "open"
+
+
 def markdown(draft: Postmortem) -> str:
-    """Return the draft as Markdown, with the parts that people fill in."""
+    """Return the postmortem as Markdown; what nobody wrote yet has its place."""
     parts = [
         f"# Postmortem (draft): {_plain(title_words(draft))}",
         f"Rollout {draft.rollout}, {words.state_words(draft.state)}. Made from the ledger"
@@ -75,8 +101,10 @@ def markdown(draft: Postmortem) -> str:
         + "| When (UTC) | Who | What | State | Exposed | Entry |\n|---|---|---|---|---|---|\n"
         + "\n".join(_row(one) for one in draft.timeline),
         f"## Replay\n\n{replay_words(draft)}",
-        "## Contributing factors\n\n- ",
-        "## Actions\n\n| Action | Owner | Due |\n|---|---|---|\n| | | |",
+        "## Contributing factors\n\n"
+        + ("\n".join(f"- {_plain(one.text)}" for one in draft.factors) or "- "),
+        "## Actions\n\n| Action | Owner | Due | State |\n|---|---|---|---|\n"
+        + ("\n".join(_action(one) for one in draft.actions) or "| | | | |"),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -98,6 +126,11 @@ def _row(moment: Moment) -> str:
         share_words(moment.exposure_bps),
         f"d-{moment.number}",
     )
+    return "| " + " | ".join(_plain(cell) for cell in cells) + " |"
+
+
+def _action(action: Action) -> str:
+    cells = (action.text, action.owner, action.due.isoformat(), action_state_words(action))
     return "| " + " | ".join(_plain(cell) for cell in cells) + " |"
 
 

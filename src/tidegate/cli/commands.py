@@ -28,8 +28,7 @@ OVERVIEW: Final[Mapping[str, str]] = {
     "approve": "Agree to the next phase of a rollout. Not of your own change.",
     "reject": "Say no to the next phase of a rollout: it doesn't begin as long as the no stands.",
     "report": "Say that users have trouble: halts and withdraws what it may be due to. Never asks.",
-    "postmortem": "Write the draft of a postmortem as Markdown: timeline, impact, what caught it. People"
-    " are roles.",
+    "postmortem": "Postmortems: show (which may be left out), factor, action.",
     "completion": 'Print the completion script of a shell: `eval "$(tidegate completion bash)"`.',
     "version": "Print the version of this command line.",
     "rollout": "Rollouts: list, get, log, evidence, abandon.",

@@ -34,6 +34,7 @@ from tidegate.usecases.bus import perform
 from tidegate.usecases.emergencies import Declaration
 from tidegate.usecases.emergency_commands import DeclareEmergency
 from tidegate.usecases.freeze_commands import AddFreeze
+from tidegate.usecases.postmortem_commands import AddAction, AddFactor, ChangeFactor, MarkAction
 from tidegate.usecases.rollout_commands import HaltRollout, StartRollout
 from tidegate.usecases.stop_commands import GiveStopOrder
 
@@ -182,6 +183,35 @@ async def _history(staged: Staged) -> None:
     await _start(staged, "search", "6.6.0", key="search-next", by=OTHER_DEVELOPER)
     await _start(staged, "checkout", "1.5.0")
     await staged.traffic.pass_ticks(3)
+    await _looked_back(staged)
+
+
+async def _looked_back(staged: Staged) -> None:
+    """Let people write what contributed to what went wrong with `pricing`, and what they do about it."""
+    outside, rollout = staged.world.outside, staged.rollouts["pricing"]
+    today = outside.clock.now().date()
+    for by, text in (
+        (LEAD, "The price list was read once at start, so a list that came later was never seen."),
+        (OTHER_DEVELOPER, "The approver forgot to look at the staging list of dev-b."),
+    ):
+        await perform(outside, by, AddFactor(rollout=rollout, text=text))
+    better = "The list in staging had 12 prices and the one in production 40,000: nothing there could fail."
+    change = ChangeFactor(
+        rollout=rollout, factor="f-1", version=1, text=f"{better}\nSee PRICE-812."
+    )
+    await perform(outside, LEAD, change)
+    for text, owner, days in (
+        (
+            "Read the list again whenever it changes, and say in a metric how old it is.",
+            "team-pricing",
+            14,
+        ),
+        ("Copy the production list to staging once a week.", "dev-b", 3),
+    ):
+        add = AddAction(rollout=rollout, text=text, owner=owner, due=today + timedelta(days=days))
+        await perform(outside, LEAD, add)
+    done = MarkAction(rollout=rollout, action="a-2", version=1, is_done=True)
+    await perform(outside, OTHER_DEVELOPER, done)
 
 
 async def _held(staged: Staged) -> None:
@@ -239,6 +269,15 @@ async def _hostile(staged: Staged) -> None:
     )
     await perform(outside, somebody, freeze)
     await _declare(staged, a_caller(HOSTILE_TEXT, "incident-commander"), HOSTILE_TEXT)
+    looked_back = AddFactor(rollout=staged.rollouts["pricing"], text=HOSTILE_TEXT)
+    await perform(outside, somebody, looked_back)
+    action = AddAction(
+        rollout=staged.rollouts["pricing"],
+        text=HOSTILE_TEXT,
+        owner=HOSTILE_TEXT,
+        due=outside.clock.now().date(),
+    )
+    await perform(outside, somebody, action)
     await _start(staged, "gateway", HOSTILE_TEXT, by=somebody)
     await staged.traffic.pass_ticks(2)
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from tidegate.documents.records import from_json
 from tidegate.domain.health.evidence import Evidence, SignalEvidence, alpha_for_attempt
+from tidegate.domain.review.blameless import Names
 from tidegate.domain.review.postmortem import (
-    HARMED,
     Counted,
     Fact,
     Guard,
@@ -24,15 +24,21 @@ from tidegate.domain.review.postmortem import (
     draft,
     guard_of,
 )
+from tidegate.domain.review.suggestions import Suggested, suggest
+from tidegate.domain.review.written import Review
 from tidegate.domain.rollout.decisions import Observation
 from tidegate.domain.rollout.model import Rollout
-from tidegate.errors import RefusedError
 from tidegate.ports.store import EvidencePoint, LedgerEntry
 from tidegate.usecases.explain import replay_decision
 from tidegate.usecases.outside import Outside
+from tidegate.usecases.postmortem_records import (
+    MOST_ENTRIES,
+    names_of,
+    refuse_unless_worth_it,
+    review_of,
+)
 from tidegate.usecases.record import ENGINE
 
-MOST_ENTRIES: Final = 100_000
 MOST_POINTS: Final = 10_000
 MOST_REPLAYED: Final = 40
 """Each replay folds every tick before it. The decisions that changed something are the ones that matter."""
@@ -50,17 +56,20 @@ class Replayed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """A rollout with the draft of its postmortem. `left_out` counts decisions that weren't replayed."""
+    """
+    A rollout with the draft of its postmortem and with what people wrote into it.
+
+    `suggested` is what nobody took over yet, `names` what texts must do without. `left_out` counts
+    decisions that weren't replayed.
+    """
 
     rollout: Rollout
     postmortem: Postmortem
+    review: Review
+    suggested: Suggested
+    names: Names
     replayed: tuple[Replayed, ...]
     left_out: int
-
-
-def is_worth_a_postmortem(rollout: Rollout) -> bool:
-    """Return whether something went wrong with *rollout*: it was stopped, or went back."""
-    return rollout.halt is not None or rollout.state.value in HARMED
 
 
 def write_postmortem(outside: Outside, rollout: Rollout) -> Written:
@@ -71,16 +80,14 @@ def write_postmortem(outside: Outside, rollout: Rollout) -> Written:
         RefusedError: nothing went wrong with it.
         StoreError: the ledger can't be read.
     """
-    if not is_worth_a_postmortem(rollout):
-        raise RefusedError(
-            f"nothing went wrong with rollout {rollout.id}: it is {rollout.state.value}",
-            hint="a rollout that was halted or went back has a postmortem: /postmortems lists them",
-        )
+    refuse_unless_worth_it(rollout)
     with outside.store.begin(read_only=True) as transaction:
         entries = transaction.ledger(rollout_id=rollout.id, limit=MOST_ENTRIES)
         points = transaction.evidence_points(
             rollout.id, since=datetime.min.replace(tzinfo=UTC), limit=MOST_POINTS
         )
+        review = review_of(transaction, rollout)
+        names = names_of(transaction, rollout, entries)
     seen = {entry.number: _seen(entry) for entry in entries}
     decisive = [entry for entry in entries if entry.state_after != entry.state_before]
     replayable = [entry for entry in decisive if seen[entry.number] is not None]
@@ -97,6 +104,9 @@ def write_postmortem(outside: Outside, rollout: Rollout) -> Written:
     return Written(
         rollout=rollout,
         postmortem=postmortem,
+        review=review,
+        suggested=suggest(postmortem, factors=review.factors, actions=review.actions),
+        names=names,
         replayed=tuple(_replayed(outside, entry) for entry in chosen),
         left_out=len(replayable) - len(chosen),
     )

@@ -47,6 +47,15 @@ from tidegate.usecases.freeze_commands import AddFreeze, LiftFreeze
 from tidegate.usecases.gate_commands import CheckGates, SubmitEvidence
 from tidegate.usecases.metrics_commands import SendMetrics
 from tidegate.usecases.policy_commands import ApplyPolicy
+from tidegate.usecases.postmortem_commands import (
+    AddAction,
+    AddFactor,
+    ChangeAction,
+    ChangeFactor,
+    MarkAction,
+    RemoveAction,
+    RemoveFactor,
+)
 from tidegate.usecases.rollout_commands import (
     AbandonRollout,
     HaltRollout,
@@ -148,6 +157,26 @@ SAMPLES: dict[str, Sample] = {
     ),
     "WaiveDebt": lambda acme: WaiveDebt(debt=acme.values["debt"][0], reason="x"),
     "HoldDrill": lambda _: HoldDrill(resolved=the_shop(ACME_DOCUMENT), type="security"),
+    "AddFactor": lambda acme: AddFactor(rollout=acme.rollout.id, text="x"),
+    "ChangeFactor": lambda acme: ChangeFactor(
+        rollout=acme.rollout.id, factor="f-1", version=1, text="x"
+    ),
+    "RemoveFactor": lambda acme: RemoveFactor(rollout=acme.rollout.id, factor="f-1", version=1),
+    "AddAction": lambda acme: AddAction(
+        rollout=acme.rollout.id, text="x", owner="x", due=START.date()
+    ),
+    "ChangeAction": lambda acme: ChangeAction(
+        rollout=acme.rollout.id,
+        action="a-1",
+        version=1,
+        text="x",
+        owner="x",
+        due=START.date(),
+    ),
+    "MarkAction": lambda acme: MarkAction(
+        rollout=acme.rollout.id, action="a-1", version=1, is_done=True
+    ),
+    "RemoveAction": lambda acme: RemoveAction(rollout=acme.rollout.id, action="a-1", version=1),
     "ApplyPolicy": lambda _: ApplyPolicy(
         text="version: 1\norganisation: acme\n", at="", reason="x"
     ),

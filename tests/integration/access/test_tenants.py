@@ -117,6 +117,15 @@ BODIES["/v1/emergencies"] = {
     "facts": {"cve.score": 9.8},
     "reason": "x",
 }
+_WRITING = "/v1/rollouts/{rollout}/postmortem"
+_ACTION = {"text": "x", "owner": "x", "due": "2100-01-01"}
+BODIES[f"{_WRITING}/factors"] = {"text": "x"}
+BODIES[f"{_WRITING}/factors/{{factor}}/change"] = {"text": "x", "version": 1}
+BODIES[f"{_WRITING}/factors/{{factor}}/remove"] = {"version": 1}
+BODIES[f"{_WRITING}/actions"] = _ACTION
+BODIES[f"{_WRITING}/actions/{{action}}/change"] = {**_ACTION, "version": 1}
+for _verb in ("done", "reopen", "remove"):
+    BODIES[f"{_WRITING}/actions/{{action}}/{_verb}"] = {"version": 1}
 BODIES["/v1/policy"] = {"text": "version: 1\norganisation: acme\n", "at": "", "reason": "x"}
 BODIES["/v1/emergencies/drills"] = {"service": f"{MARK}-shop", "type": "security"}
 BODIES["/v1/services/{name}/evidence/{gate}"] = {"name": "x", "content": "eA=="}

@@ -165,4 +165,5 @@ async def test_the_roles_are_published(http: httpx.AsyncClient) -> None:
     assert roles["viewer"]["permissions"] == ["read", "halt", "alarm"]
     assert roles["operator"]["denies"] == [
         "propose", "start", "resume", "rollback", "abandon", "freeze", "except",
+        "postmortem.edit",
     ]  # fmt: skip

@@ -1,5 +1,5 @@
 """
-Texts of plans that somebody edits: kept in memory for a while, so that an address can name one.
+Texts that somebody edits, plans and forms: kept in memory for a while, so that an address can name one.
 
 An address holds a digest of the text and not the text: it stays short, and nothing that was typed gets
 into logs. A text is found only by its digest and only within the organisation that it was sent from.

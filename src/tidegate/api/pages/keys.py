@@ -43,6 +43,7 @@ KEYS: Final = (
     Keys(keys=("u",), says="resume, lift"),
     Keys(keys=("e",), says="declare an emergency"),
     Keys(keys=("n",), says="announce a freeze"),
+    Keys(keys=("c", "d"), says="add a contributing factor, an action"),
     Keys(keys=("m",), says="only what I can give"),
     Keys(keys=("t",), says="table or chart"),
     Keys(keys=(".",), says="copy as a command"),

@@ -1,9 +1,19 @@
-"""The draft of a postmortem, as it is sent. People are roles in it; the ledger has their names."""
+"""
+A postmortem as it is sent: the draft, and what people wrote into it.
+
+People are roles in the draft and in texts; the ledger has their names. Who wrote a text and who owns an
+action is named.
+"""
+
+from datetime import date
+from typing import Annotated
 
 from pydantic import Field
 
-from tidegate.api.shapes.base import Instant, Shape, WireInteger
+from tidegate.api.shapes.base import Asked, Instant, Shape, WireInteger
 from tidegate.api.shapes.rollout import ComponentChange
+from tidegate.domain.review.texts import LONGEST_OWNER, LONGEST_TEXT
+from tidegate.domain.review.written import LONGEST_SUGGESTION
 
 
 class Blame(Shape):
@@ -69,8 +79,42 @@ class HarmPoint(Shape):
     log_e_harm: dict[str, float | None]
 
 
+class Factor(Shape):
+    """Something that contributed, as somebody wrote it. `findings` are what should be said otherwise."""
+
+    id: str
+    version: WireInteger = Field(
+        description="Counts changes from 1; a change says which one it saw."
+    )
+    text: str = Field(description="Names of people who acted are roles.")
+    findings: list[Blame]
+    by: str
+    at: Instant
+    changed_by: str | None = Field(description="Who changed it last; null for nobody.")
+    changed_at: Instant | None
+    suggestion: str | None = Field(description="The key of what it was taken over from.")
+
+
+class Action(Factor):
+    """Something that shall be done about it."""
+
+    owner: str
+    due: date = Field(description="The last day for it, in UTC.")
+    is_done: bool
+    is_overdue: bool
+    done_by: str | None
+    done_at: Instant | None
+
+
+class Suggestion(Shape):
+    """What the draft suggests, and nobody took over yet."""
+
+    key: str
+    text: str
+
+
 class Postmortem(Shape):
-    """The draft, made from the ledger and the watch. Times are seconds; null is unknown."""
+    """The draft, made from the ledger and the watch, and what people wrote. Null is unknown."""
 
     rollout: str
     service: str
@@ -90,4 +134,59 @@ class Postmortem(Shape):
     harm_threshold: float = Field(description="From this logarithm on harm is proven.")
     replayed: list[Replayed]
     not_replayed: int = Field(description="Earlier decisions that were left out.")
+    factors: list[Factor]
+    actions: list[Action]
+    suggested_factors: list[Suggestion]
+    suggested_actions: list[Suggestion]
+    findings: WireInteger = Field(
+        description="How much should be said otherwise, in the timeline and in what people wrote."
+    )
     as_of: Instant
+
+
+Text = Annotated[str, Field(max_length=LONGEST_TEXT, description="Plain text.")]
+Owner = Annotated[str, Field(max_length=LONGEST_OWNER, description="A team or a person.")]
+Due = Annotated[date, Field(description="The last day for it, in UTC: from today on.")]
+Key = Annotated[
+    str,
+    Field(max_length=LONGEST_SUGGESTION, description="Of the suggestion it is taken over from."),
+]
+Version = Annotated[int, Field(ge=1, le=2**53, description="The version that was seen.")]
+
+
+class AddFactor(Asked):
+    """Something that contributed."""
+
+    text: Text
+    suggestion: Key = ""
+
+
+class ChangeFactor(Asked):
+    """Another text of a factor."""
+
+    text: Text
+    version: Version
+
+
+class AddAction(Asked):
+    """Something that shall be done about it, by whom and until when."""
+
+    text: Text
+    owner: Owner
+    due: Due
+    suggestion: Key = ""
+
+
+class ChangeAction(Asked):
+    """Another text, owner or day of an action."""
+
+    text: Text
+    owner: Owner
+    due: Due
+    version: Version
+
+
+class SeenVersion(Asked):
+    """What is marked or removed is what was seen, and nothing newer."""
+
+    version: Version

@@ -8,7 +8,7 @@ from tidegate.api.shapes import service as shapes
 from tidegate.api.shapes.rollout import Version
 from tidegate.documents.service_file import from_canonical
 from tidegate.domain.plan.model import ServiceSpec
-from tidegate.domain.quantities import Placement
+from tidegate.domain.quantities import Placement, ServiceName
 from tidegate.errors import InvalidDocumentError
 from tidegate.ports.store import LastKnownGood, ServiceRecord, Transaction
 
@@ -60,6 +60,13 @@ def without_values_of_env(document: Mapping[str, Any]) -> dict[str, Any]:
         return value
 
     return {name: cleaned(part, name) for name, part in document.items()}
+
+
+def owner_of(transaction: Transaction, service: ServiceName) -> str:
+    """Return whose *service* is; empty when its document is gone or can't be read."""
+    record = transaction.service(service)
+    spec = None if record is None else _spec(record)[0]
+    return "" if spec is None else spec.owner
 
 
 def _spec(record: ServiceRecord) -> tuple[ServiceSpec | None, str | None]:

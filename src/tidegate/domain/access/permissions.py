@@ -35,6 +35,8 @@ class Permission(StrEnum):
     EMERGENCY_APPROVE = "emergency.approve"
     DEBT_SETTLE = "debt.settle"
     """Waiving a debt by name; a gate that turns green settles its own."""
+    POSTMORTEM_EDIT = "postmortem.edit"
+    """Writing what contributed and what shall be done about it; it moves nothing."""
     POLICY_EDIT = "policy.edit"
     LEDGER_READ = "ledger.read"
     TOKEN_ISSUE = "token.issue"  # noqa: S105 - the name of a permission

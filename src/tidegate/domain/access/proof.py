@@ -64,6 +64,7 @@ TAKES_FRESH_PROOF: Final[Mapping[Permission, bool]] = {
     Permission.EMERGENCY_DECLARE: True,
     Permission.EMERGENCY_APPROVE: True,
     Permission.DEBT_SETTLE: False,
+    Permission.POSTMORTEM_EDIT: False,
     Permission.POLICY_EDIT: True,
     Permission.LEDGER_READ: False,
     Permission.TOKEN_ISSUE: False,

@@ -46,7 +46,13 @@ OF_EVERYONE: Final = frozenset({Permission.READ, Permission.HALT, Permission.ALA
 ROLES: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.VIEWER: OF_EVERYONE,
     Role.DEVELOPER: OF_EVERYONE
-    | {Permission.PROPOSE, Permission.START, Permission.ROLLBACK, Permission.ABANDON},
+    | {
+        Permission.PROPOSE,
+        Permission.START,
+        Permission.ROLLBACK,
+        Permission.ABANDON,
+        Permission.POSTMORTEM_EDIT,
+    },
     Role.PIPELINE: OF_EVERYONE
     | {
         Permission.PROPOSE,
@@ -65,6 +71,7 @@ ROLES: Final[Mapping[Role, frozenset[Permission]]] = {
         Permission.ABANDON,
         Permission.FREEZE,
         Permission.EXCEPT,
+        Permission.POSTMORTEM_EDIT,
     },
     Role.INCIDENT_COMMANDER: OF_EVERYONE
     | {
@@ -74,6 +81,7 @@ ROLES: Final[Mapping[Role, frozenset[Permission]]] = {
         Permission.FREEZE,
         Permission.EMERGENCY_DECLARE,
         Permission.EMERGENCY_APPROVE,
+        Permission.POSTMORTEM_EDIT,
     },
     Role.AUDITOR: OF_EVERYONE | {Permission.LEDGER_READ},
     Role.POLICY_EDITOR: OF_EVERYONE | {Permission.PROPOSE, Permission.POLICY_EDIT},

@@ -4,6 +4,8 @@ People as roles, and words that blame one: for texts that many will read after s
 Rule 1: a name becomes a role wherever it stands, so that a review is about what happened. The ledger
 keeps the names. Rule 2: a wording that makes a person the cause is found and never changed: whoever
 wrote it says it better themselves. Found by phrases that people use for it, so some are missed.
+
+Who writes a review and who owns an action is named: that is about what comes, and nobody is blamed by it.
 """
 
 import re
@@ -41,6 +43,38 @@ class Blame:
     instead: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """
+    The names that a review must do without.
+
+    `roles` is what those are called who acted, by name; `people` are others who are known, and have no
+    role in it. Names of programs that act on their own are in neither.
+    """
+
+    roles: Mapping[str, str]
+    people: frozenset[str] = frozenset()
+
+
+def findings(text: str, names: Names) -> tuple[Blame, ...]:
+    """
+    Return what should be said otherwise in a *text* that somebody wrote into a review.
+
+    Wordings that blame, and names. A name that is shown as a role is told by that role.
+    """
+    acted = [
+        Blame(wording=role, instead="was written as a name, and is shown as a role: write the role")
+        for name, role in names.roles.items()
+        if name != role and _has(text, name)
+    ]
+    others = [
+        Blame(wording=name, instead="is a name: say what the person's part was")
+        for name in sorted(names.people - names.roles.keys())
+        if _has(text, name)
+    ]
+    return (*blaming(text), *acted, *others)
+
+
 def blaming(text: str) -> tuple[Blame, ...]:
     """Return the wordings of *text* that blame somebody, in their order."""
     found = [
@@ -75,6 +109,14 @@ def roles_of(actors: Iterable[str], *, engine: str, proposer: str) -> Mapping[st
 def without_names(text: str, roles: Mapping[str, str]) -> str:
     """Return *text* with each name of *roles* replaced by what it is called."""
     for name in sorted(roles, key=len, reverse=True):
-        # Part of a longer word or address isn't the name.
-        text = re.sub(rf"(?<![\w.@+-]){re.escape(name)}(?![\w@+-])", roles[name], text)
+        text = re.sub(_alone(name), roles[name], text)
     return text
+
+
+def _has(text: str, name: str) -> bool:
+    return re.search(_alone(name), text) is not None
+
+
+def _alone(name: str) -> str:
+    """Return the pattern of *name* where it is one: part of a longer word or address isn't it."""
+    return rf"(?<![\w.@+-]){re.escape(name)}(?![\w@+-])"

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from tidegate.domain.health.evidence import SignalEvidence, is_culprit
 from tidegate.domain.review.blameless import Blame, blaming, roles_of, without_names
+from tidegate.domain.review.written import REVIEWING
 
 HARMED = frozenset({"halted", "rolled_back", "rolled_forward", "recovering", "abandoned"})
 """States of a rollout in which there is something to look back at."""
@@ -89,6 +90,7 @@ class Moment:
     rule: str
     state: str
     is_change: bool
+    is_a_persons: bool
     exposure_bps: int | None
     blame: tuple[Blame, ...]
 
@@ -149,7 +151,7 @@ def draft(
     Return the draft of a postmortem.
 
     Args:
-        facts: The rollout's ledger, oldest first.
+        facts: The rollout's ledger, oldest first. What looks back at it there is left out.
         counted: What each signal counted, once per phase and attempt.
         guards: What each signal did, where that is known.
         harm: The course of the evidence of harm, oldest first.
@@ -157,6 +159,7 @@ def draft(
         proposer: Who started the rollout.
         threshold: From which log e-value on harm is proven.
     """
+    facts = [fact for fact in facts if fact.rule not in REVIEWING]
     roles = roles_of((fact.actor for fact in facts), engine=engine, proposer=proposer)
     exposure = tuple(
         (fact.at, fact.exposure_bps) for fact in facts if fact.exposure_bps is not None
@@ -189,6 +192,7 @@ def _moment(fact: Fact, roles: Mapping[str, str], engine: str) -> Moment:
         rule=fact.rule,
         state=fact.state_after,
         is_change=fact.state_after != fact.state_before,
+        is_a_persons=is_a_persons,
         exposure_bps=fact.exposure_bps,
         blame=blaming(fact.because) if is_a_persons else (),
     )

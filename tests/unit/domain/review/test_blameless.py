@@ -2,7 +2,7 @@
 
 import pytest
 
-from tidegate.domain.review.blameless import blaming, roles_of, without_names
+from tidegate.domain.review.blameless import Names, blaming, findings, roles_of, without_names
 
 
 def test_people_are_counted_in_the_order_in_which_they_acted() -> None:
@@ -76,3 +76,23 @@ def test_wordings_that_make_a_person_the_cause_are_found(text: str) -> None:
 def test_words_about_things_are_left_alone(text: str) -> None:
     """A lint that cries at every failure would be turned off."""
     assert blaming(text) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "wordings"),
+    [
+        ("the list was old", []),
+        ("lead-a should have known", ["should have known", "person 1"]),
+        ("dev-a was careless, and kim too", ["careless", "the proposer", "kim"]),
+        # Part of a longer word isn't a name, and neither is the engine.
+        ("kimono, tidegate and lead-ab", []),
+    ],
+)
+def test_names_and_blame_are_found_in_what_people_write(text: str, wordings: list[str]) -> None:
+    """Who acted is told by the role, so that the finding itself names nobody who had a part in it."""
+    names = Names(
+        roles={"tidegate": "tidegate", "lead-a": "person 1", "dev-a": "the proposer"},
+        people=frozenset({"kim", "dev-a"}),
+    )
+
+    assert [one.wording for one in findings(text, names)] == wordings

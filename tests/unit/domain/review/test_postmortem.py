@@ -187,3 +187,13 @@ def test_what_a_signal_did(change: dict[str, object], caught: Caught) -> None:
     guard = guard_of(replace(plain, **change), 0.01, "detail")  # type: ignore[arg-type]
 
     assert guard.caught is caught
+
+
+def test_looking_back_is_no_part_of_what_happened() -> None:
+    """Who wrote into the review has no role in it, and the timeline is as it was."""
+    happened = [fact(1, "halted", actor="lead-a", by_rule=False)]
+    wrote = fact(
+        2, "", before="", actor="lead-b", by_rule=False, rule="add-factor", because="f-1: the list"
+    )
+
+    assert drafted([*happened, wrote]) == drafted(happened)

@@ -45,7 +45,7 @@ from tidegate.usecases.emergency_records import debts_of, find_emergency
 from tidegate.usecases.freezes import freezes_over, places_of
 from tidegate.usecases.meter import read_meter
 from tidegate.usecases.outside import Outside
-from tidegate.usecases.postmortem import is_worth_a_postmortem
+from tidegate.usecases.postmortem_records import is_worth_a_postmortem
 from tidegate.usecases.queue import queued_behind, targets_of
 from tidegate.usecases.reading import find_rollout, sees_freeze, sees_order, sees_rollout
 from tidegate.usecases.stops import stop_orders_for

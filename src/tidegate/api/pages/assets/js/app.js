@@ -329,6 +329,8 @@ async function send(form) {
     });
     const said = await answer.json();
     if (answer.ok) done(form, said);
+    // What was typed is kept there, beside what stands there by now.
+    else if (answer.headers.has("location")) location.assign(answer.headers.get("location"));
     else refused(form, answer.status, said);
   } catch {
     // The same key is sent again, so pressing once more can't act twice.
@@ -339,18 +341,27 @@ async function send(form) {
 }
 
 function done(form, said) {
-  form.closest("dialog")?.close();
+  const dialog = form.closest("dialog");
+  dialog?.close();
   form.reset();
+  // What a confirmation says when it is opened again is another thing than what was done.
+  if (dialog && form.elements.key) form.elements.key.value = newKey();
   say(said.message);
   hasActed = true;
   form.dispatchEvent(new CustomEvent("tidegate:done", { bubbles: true, detail: said }));
   const there = new URL(said.location, location.href);
-  if (form.dataset.act !== "stay" && there.pathname !== location.pathname) location.assign(there);
+  const leads = form.dataset.act === "leave" || (form.dataset.act !== "stay" && there.pathname !== location.pathname);
+  if (leads) location.assign(there);
   else want(() => true);
 }
 
+function newKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(8));
+  return `page-${[...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}
+
 function refused(form, status, said) {
-  const moved = said.code === "state.moved" ? "The phase you saw has moved. " : "";
+  const moved = said.code === "state.moved" && form.elements.phase ? "The phase you saw has moved. " : "";
   showProblem(form, `${moved}${said.detail || "It was refused."} ${said.hint || ""}`);
   if (status === 409) want(() => true);
 }
