@@ -58,8 +58,7 @@ class RecentChange:
     A change of the last day, and why it is looked at.
 
     `exposed_bps` is the share that meets it now, also as the version that a later one is compared with.
-    `proven` is whether the watch has proven that it is behind the trouble. `behind` is the latest
-    rollout of its service where that is another one, None where it is this.
+    `proven` is whether the watch has proven that it is behind the trouble.
     """
 
     rollout: Rollout
@@ -68,7 +67,6 @@ class RecentChange:
     reasons: tuple[str, ...]
     weight: float
     proven: bool = False
-    behind: str | None = None
 
     @property
     def is_exposed(self) -> bool:
@@ -121,13 +119,13 @@ def recent_changes(
 
     Without anything affected every change of the day is looked at.
     """
-    standings = _standings(rollouts)
+    exposures = _exposures(rollouts)
     needs = _needs(rollouts, affected)
     found: list[RecentChange] = []
     others = 0
     for rollout in rollouts:
         moved_at = raised_at(rollout)
-        if rollout.id not in standings or now - moved_at > LOOKED_BACK:
+        if rollout.id not in exposures or now - moved_at > LOOKED_BACK:
             continue
         suffering = [
             one
@@ -137,7 +135,7 @@ def recent_changes(
         if affected and not suffering:
             others += 1
             continue
-        found.append(_weighed(rollout, moved_at, suffering, standings[rollout.id], now))
+        found.append(_weighed(rollout, moved_at, suffering, exposures[rollout.id], now))
     found.sort(key=lambda one: (not one.proven, not one.is_exposed, -one.weight, one.rollout.id))
     return RecentChanges(affected=tuple(affected), suspected=tuple(found), others=others)
 
@@ -163,29 +161,17 @@ def _by_rollout(transaction: Transaction, rollout: Rollout) -> Affected | None:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Standing:
-    """How many meet a rollout now, and which later one stands before it."""
-
-    exposed_bps: int
-    behind: str | None
-
-
-def _standings(rollouts: Sequence[Rollout]) -> Mapping[RolloutId, _Standing]:
-    """Return the standing of each of *rollouts* (newest first) that anybody has met."""
-    found: dict[RolloutId, _Standing] = {}
+def _exposures(rollouts: Sequence[Rollout]) -> Mapping[RolloutId, int]:
+    """Return the share that meets each of *rollouts* (newest first) now, of those that anybody has met."""
+    found: dict[RolloutId, int] = {}
     left: dict[ServiceName, int] = {}
-    latest: dict[ServiceName, RolloutId] = {}
     for rollout in rollouts:
-        behind = latest.setdefault(rollout.service, rollout.id)
         if not _was_met(rollout):
             continue
         unmet = left.get(rollout.service, FULL_WEIGHT_BPS)
         # Whatever doesn't meet a later one meets what completed before it.
         exposed = min(unmet, _exposed_bps(rollout))
-        found[rollout.id] = _Standing(
-            exposed_bps=exposed, behind=None if behind == rollout.id else behind
-        )
+        found[rollout.id] = exposed
         left[rollout.service] = unmet - exposed
     return found
 
@@ -214,13 +200,13 @@ def _weighed(
     rollout: Rollout,
     moved_at: datetime,
     suffering: Sequence[Affected],
-    standing: _Standing,
+    exposed_bps: int,
     now: datetime,
 ) -> RecentChange:
     reasons: list[str] = []
     proven, weight = _by_watch(rollout, suffering, reasons)
     weight *= recency(now - moved_at)
-    weight *= LEAST_SHARE + (1.0 - LEAST_SHARE) * standing.exposed_bps / FULL_WEIGHT_BPS
+    weight *= LEAST_SHARE + (1.0 - LEAST_SHARE) * exposed_bps / FULL_WEIGHT_BPS
     if not any(one.service == rollout.service for one in suffering):
         reasons += [f"{one.service} needs it" for one in suffering]
     moved = f"moved {rough_duration(now - moved_at)} ago"
@@ -228,11 +214,10 @@ def _weighed(
     return RecentChange(
         rollout=rollout,
         moved_at=moved_at,
-        exposed_bps=standing.exposed_bps,
+        exposed_bps=exposed_bps,
         reasons=(*reasons, f"{moved}, {relation}" if relation else moved),
         weight=weight * factor,
         proven=proven,
-        behind=standing.behind,
     )
 
 

@@ -16,6 +16,7 @@ from tidegate.domain.rollout.model import Halt, HaltCause, ReasonCode, Rollout, 
 from tidegate.errors import RefusedError, StateMovedError
 from tidegate.ports.store import Transaction
 from tidegate.usecases.commands import TRIES, change_rollout
+from tidegate.usecases.in_the_way import in_the_way, may_go_back
 from tidegate.usecases.observe import placements_of_interest
 from tidegate.usecases.outside import Outside
 from tidegate.usecases.record import note_command
@@ -86,11 +87,11 @@ def _return_from(outside: Outside, completed: Rollout, *, actor: str, reason: st
         )
     now = outside.clock.now()
     with outside.store.begin() as transaction:
-        latest = transaction.rollouts(service=completed.service, limit=1)[0]
-        if latest.id != completed.id:
+        came = in_the_way(transaction, completed)
+        if came is not None:
             raise RefusedError(
-                f"rollout {completed.id} isn't the latest of {completed.service}",
-                hint=f"roll back {latest.id} instead",
+                f"rollout {completed.id} isn't the latest of {completed.service}: {came.id} came after it",
+                hint=_way_out(came),
             )
         change = _earlier_versions(transaction, completed)
         planned = replace(
@@ -123,6 +124,13 @@ def _return_from(outside: Outside, completed: Rollout, *, actor: str, reason: st
         note_command(transaction, planned, returning, actor=actor, verb="rollback", reason=reason)
     outside.wake(returning.id)
     return returning
+
+
+def _way_out(came: Rollout) -> str:
+    """Return what to do about a rollout that is in the way."""
+    if may_go_back(came):
+        return f"roll back {came.id} instead"
+    return "an earlier version was brought back since: `tidegate status` tells what is served"
 
 
 def _earlier_versions(transaction: Transaction, completed: Rollout) -> Change:

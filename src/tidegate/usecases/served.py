@@ -92,7 +92,7 @@ def on_record(
         spec: The service.
         newest: Its rollouts that may be shown, newest first.
     """
-    begun = [one for one in newest if _has_begun(one)]
+    begun = [one for one in newest if has_begun(one)]
     return tuple(
         OnRecord(
             placement=placement,
@@ -156,7 +156,7 @@ def _whereabouts(one: Served, version: str) -> Whereabouts:
     return Whereabouts(placement=placement, reach=reach, share_bps=share)
 
 
-def _has_begun(rollout: Rollout) -> bool:
+def has_begun(rollout: Rollout) -> bool:
     """Return whether *rollout* has moved anything: one that never left the queue hasn't."""
     if rollout.state is State.PLANNED:
         return False

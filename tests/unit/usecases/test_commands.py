@@ -519,6 +519,105 @@ async def test_only_the_latest_rollout_can_be_returned_from(make_bench):
         await roll_back(bench.outside, first.id, actor="bob", reason="no")
 
 
+async def a_taken_back(bench, version):
+    """Start *version*, and let it go back once users have it."""
+    started = await bench.start(version)
+    await bench.until(started.id, is_in(State.BAKING))
+    await roll_back(bench.outside, started.id, actor="bob", reason="no")
+    return await bench.until(started.id, is_final)
+
+
+async def an_abandoned(bench, version):
+    """Start *version*, halt it and give it up."""
+    started = await bench.start(version)
+    await bench.until(started.id, is_in(State.BAKING))
+    await halt_rollout(bench.outside, started.id, actor="bob", reason="no")
+    for _ in range(3):
+        await bench.step(started.id)
+    return await abandon_rollout(bench.outside, started.id, actor="bob", reason="no")
+
+
+async def a_returned(bench, version):
+    """Let *version* complete, and return from it."""
+    done = await a_completed(bench, version)
+    back = await roll_back(bench.outside, done.id, actor="bob", reason="no")
+    return await bench.until(back.id, is_final)
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        [a_taken_back],
+        [an_abandoned],
+        [a_taken_back, an_abandoned, a_taken_back],
+        [a_returned],
+        [a_taken_back, a_returned],
+        [a_returned, a_taken_back],
+    ],
+    ids=lambda one: "-".join(each.__name__ for each in one),
+)
+async def test_what_came_and_went_keeps_nothing_from_being_returned_from(make_bench, later):
+    """What is served is the completed version again, so it can be taken back: to what was before it."""
+    bench = await make_bench()
+    done = await a_completed(bench)
+    for number, come_and_go in enumerate(later, 2):
+        await come_and_go(bench, f"1.{number}.0")
+    assert bench.component.served(EU).baseline.name == "1.1.0"
+
+    returning = await roll_back(bench.outside, done.id, actor="bob", reason="slow leak")
+    back = await bench.until(returning.id, is_final)
+
+    assert back.state is State.ROLLED_BACK
+    assert bench.component.served(EU).baseline.name == OLD
+    assert bench.exposes_nobody()
+
+
+async def test_what_is_under_way_is_rolled_back_first(make_bench):
+    """Its way back would lead to a version that isn't there any more."""
+    bench = await make_bench()
+    done = await a_completed(bench)
+    started = await bench.start("1.2.0")
+    await bench.until(started.id, is_in(State.BAKING))
+
+    with pytest.raises(RefusedError, match=f"{started.id} came after it") as refusal:
+        await roll_back(bench.outside, done.id, actor="bob", reason="no")
+
+    assert refusal.value.hint == f"roll back {started.id} instead"
+
+
+async def test_nobody_returns_twice_from_the_same(make_bench):
+    """Nor after an attempt that began from the earlier version and went back to it."""
+    bench = await make_bench()
+    done = await a_completed(bench)
+    back = await roll_back(bench.outside, done.id, actor="bob", reason="no")
+    await bench.until(back.id, is_final)
+    with pytest.raises(RefusedError, match="came after it"):
+        await roll_back(bench.outside, done.id, actor="bob", reason="again")
+
+    await a_taken_back(bench, "1.2.0")
+
+    with pytest.raises(RefusedError, match="came after it"):
+        await roll_back(bench.outside, done.id, actor="bob", reason="again")
+    assert bench.component.served(EU).baseline.name == OLD
+
+
+async def test_of_the_same_version_twice_the_later_is_returned_from(make_bench):
+    """The earlier one's record says nothing of what is in quarantine now."""
+    bench = await make_bench()
+    first = await a_completed(bench)
+    back = await roll_back(bench.outside, first.id, actor="bob", reason="no")
+    await bench.until(back.id, is_final)
+    second = await a_completed(bench)
+    await a_taken_back(bench, "1.2.0")
+
+    with pytest.raises(RefusedError, match=f"{second.id} came after it"):
+        await roll_back(bench.outside, first.id, actor="bob", reason="no")
+    returning = await roll_back(bench.outside, second.id, actor="bob", reason="no")
+
+    await bench.until(returning.id, is_final)
+    assert bench.component.served(EU).baseline.name == OLD
+
+
 async def test_what_serves_nobody_cannot_be_rolled_back(make_bench):
     """A rollout that was taken back already has nothing left to take back."""
     bench = await make_bench()

@@ -20,6 +20,7 @@ from tidegate.ports.store import Transaction
 from tidegate.usecases.access import Access, access_in
 from tidegate.usecases.approve import approved_phase
 from tidegate.usecases.awaited import awaited
+from tidegate.usecases.in_the_way import in_the_way, may_go_back
 from tidegate.usecases.policies import person_behind, policy_in_force
 from tidegate.usecases.resources import resource_of_rollout
 
@@ -81,11 +82,16 @@ def _why_not(
             withdrawing = rollout.waiting_on.reason is ReasonCode.WITHDRAWING
             return "it is still being withdrawn" if withdrawing else ""
         case "rollback" if rollout.state is State.COMPLETED:
-            latest = transaction.rollouts(service=rollout.service, limit=1)[0]
-            newer = latest.id != rollout.id
-            return f"rollout {latest.id} is newer: roll that back" if newer else ""
+            came = in_the_way(transaction, rollout)
+            return "" if came is None else _came_later(came)
         case _:
             return ""
+
+
+def _came_later(came: Rollout) -> str:
+    if may_go_back(came):
+        return f"rollout {came.id} is newer: roll that back"
+    return f"an earlier version was brought back since, last by rollout {came.id}"
 
 
 def access_to_act(transaction: Transaction, onlooker: Onlooker, now: datetime) -> Access | None:

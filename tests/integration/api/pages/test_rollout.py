@@ -231,6 +231,27 @@ async def test_a_newer_rollout_keeps_an_older_one_from_being_rolled_back(
     assert f"rollout {newer.id} is newer: roll that back" in text
 
 
+async def test_what_came_and_went_leaves_the_way_back_open(
+    browser: httpx.AsyncClient, world: MemoryWorld
+) -> None:
+    """The button is there again once the attempt after it is taken back."""
+    await world.installed()
+    done = await world.start("1.1.0")
+    await world.run(done.id, until=lambda now: now.phase_index == 1)
+    approve_rollout(world.outside, done.id, actor="lead-a", comment="")
+    await world.run(done.id, until={State.COMPLETED})
+    later = await world.start("1.2.0")
+    await world.run(later.id, until={State.BAKING})
+    before = await seen(browser, done)
+    await roll_back(world.outside, later.id, actor="lead-a", reason="orders fail")
+    await world.run(later.id, until={State.ROLLED_BACK})
+
+    after = await seen(browser, done)
+
+    assert f"rollout {later.id} is newer" in before
+    assert "is newer" not in after
+
+
 async def test_a_queued_rollout_says_its_place_and_who_is_before_it(
     browser: httpx.AsyncClient, world: MemoryWorld
 ) -> None:

@@ -261,8 +261,6 @@ def _why_not(
 
 def _why_not_back(change: RecentChange) -> str:
     """Return why *change* can't be rolled back by itself, "" when it can."""
-    if change.behind is not None:
-        return f"only a service's latest goes back by itself, and {change.behind} came later"
     if change.rollout.is_install and not change.rollout.is_return:
         return "it was the first: there is nothing to go back to"
     return ""
