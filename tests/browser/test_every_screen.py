@@ -17,6 +17,15 @@ from seen_screens import Seen, headings, links, look_over
 from tidegate.testing.scenes import HOSTILE_TEXT, Scene
 
 SMALLEST = min(WIDTHS)
+THUMB_PX = 44
+PRESSED_ON_PHONES = {
+    "overview",
+    "approvals",
+    "emergency",
+    "freezes",
+    "postmortem",
+    "rollout-waiting",
+}
 WIDE: tuple[Theme, int] = ("light", max(WIDTHS))
 SMALL: tuple[Theme, int] = ("dark", SMALLEST)
 
@@ -121,6 +130,24 @@ async def test_the_hostile_scene_has_hostile_words(seen: Look) -> None:
     found = await seen(SCREENS[0], Scene.HOSTILE)
 
     assert HOSTILE_TEXT in found.text
+
+
+@pytest.mark.parametrize(
+    "screen", [one for one in SCREENS if one.name in PRESSED_ON_PHONES], ids=named
+)
+async def test_a_thumb_hits_every_button(screen: Screen, scenes, visit) -> None:
+    """On a phone whatever can be pressed is 44 px high, small ones too."""
+    served = await scenes(screen.plain_scene)
+    visitor = await visit(served, width=SMALLEST, acting_as="lead-a", touch=True)
+    await visitor.open(screen.path_in(served.staged))
+
+    heights = await visitor.page.evaluate(
+        "[...document.querySelectorAll('.button')].map(one => one.getBoundingClientRect().height)"
+    )
+
+    shown = [height for height in heights if height]
+    assert shown, "there is nothing to press"
+    assert min(shown) >= THUMB_PX
 
 
 @every_screen
