@@ -28,7 +28,7 @@ MEMBERS = 2
 BLUE_GREEN = (
     SHOP_DOCUMENT.partition("health:")[0].replace("members: 2", "members: 2\n  pools: blue-green")
     + """\
-health: {{source: envoy, signals: [http]}}
+health: {{source: envoy, signals: [{{name: errors, kind: errors}}]}}
 prove: {{errors: 5pp}}
 plan:
   phases:
