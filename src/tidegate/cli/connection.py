@@ -1,7 +1,7 @@
 """
 One HTTP connection to a server, by Python's own library: bytes out, bytes in.
 
-The library that the engine talks to targets with takes longer to load than a halt may last, and brings
+The library that the engine talks to targets with takes about as long to load as a halt may last, and brings
 what one request after another doesn't need. What answers mean isn't known here, nor whether to ask again.
 """
 

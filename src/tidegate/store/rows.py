@@ -10,7 +10,7 @@ take the commit of a failed transaction for a rollback and say nothing.
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from functools import cache
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Dialect, Executable, Insert
@@ -66,13 +66,13 @@ class Rows:
         # By the database's own driver, for what comes with every step: what SQLAlchemy does around a
         # statement takes several times as long as the statement.
         dialect, lent = self._connection.dialect, self._connection.connection
-        with closing(lent.cursor()) as cursor:
-            try:
+        try:
+            with closing(lent.cursor()) as cursor:
                 return use(cursor)
-            except dialect.loaded_dbapi.Error as exc:
-                if dialect.is_disconnect(exc, lent, cursor):
-                    self._connection.invalidate(exc)
-                raise failed(exc) from exc
+        except dialect.loaded_dbapi.Error as exc:
+            if dialect.is_disconnect(exc, lent, None):
+                self._connection.invalidate(exc)
+            raise failed(exc) from exc
 
     def _carried_out(self, execute: Callable[[], Answer]) -> Answer:
         self.check_undoomed()
@@ -84,7 +84,7 @@ class Rows:
             raise
 
 
-@cache
+@lru_cache(maxsize=16)
 def _as_text(statement: Insert, dialect: Dialect) -> tuple[str, Sequence[str] | None]:
     """Return *statement* for the driver of *dialect*, and the order of its values unless they go by name."""
     compiled = statement.compile(dialect=dialect)

@@ -2,8 +2,8 @@
 Verifies Sigstore bundles that were made with a certificate, against a trusted root, without any network.
 
 What is verified is the library's business (certificates, logs, timestamps, signatures); what counts is
-ours: which root, which times, which identities. This file loads the library, which takes a second, so it
-is itself loaded when a bundle needs it, and nothing but `verified` may load it.
+ours: which root, which times, which identities. This file loads the library, which takes most of a
+second, so it is itself loaded when a bundle needs it, and nothing but `verified` may load it.
 
 Rule: what makes the library stumble is refused: stumbling isn't verifying.
 
