@@ -45,6 +45,21 @@ class TestPostgresStore(SqlStoreContract):
         with store.begin() as transaction:
             assert len(transaction.ledger()) == 2
 
+    def test_a_connection_that_is_lost_before_an_entry_is_told_as_any_other(
+        self, store: SqlStore, execute: Execute
+    ) -> None:
+        """Also where the driver knows already that it is gone, and gives nothing to write with."""
+        with pytest.raises(StoreError) as lost, store.begin() as transaction:
+            execute(CLOSE_OTHER_CONNECTIONS)
+            transaction._connection.connection.driver_connection.close()  # type: ignore[union-attr]
+            transaction.append(an_entry("lost"))
+
+        append(store, an_entry("again"))
+
+        assert lost.value.retryable
+        with store.begin() as transaction:
+            assert [entry.because for entry in transaction.ledger()] == ["again"]
+
     def test_a_connection_that_is_lost_in_a_transaction_undoes_it(
         self, store: SqlStore, execute: Execute
     ) -> None:
