@@ -1,6 +1,7 @@
 """The source that scrapes members keeps the contract, on real sockets and the demo shop's own page."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -61,7 +62,10 @@ class OpenMetricsWorld:
     """One member per arm."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
-        self.source = OpenMetricsSignals(clock=SystemClock(), client=client)
+        # So long that no member is given up because the machine is busy.
+        self.source = OpenMetricsSignals(
+            clock=SystemClock(), client=client, scrape_timeout=timedelta(seconds=60)
+        )
         self.members = {arm: Member() for arm in Arm}
 
     def query(self, kind: SignalKind) -> SignalQuery:
