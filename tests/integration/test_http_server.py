@@ -1,6 +1,8 @@
-"""A server that listens to one connection alone for a while, on real sockets."""
+"""How the server takes connections, on real sockets."""
 
 import asyncio
+import itertools
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -8,101 +10,66 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from tidegate.api.admission import GIVES_WAY_FOR_SECONDS
-from tidegate.main.http_server import HttpServer
+from tidegate.main.http_server import CONNECTIONS_AT_ONCE, HttpServer
 from tidegate.main.listening import listen
 from tidegate.settings import Settings
 
-Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
-
-class Answering:
-    """Answers everything; the path `/alone` only when let go, and is alone until then."""
-
-    def __init__(self) -> None:
-        self.server: HttpServer | None = None
-        self.is_alone = asyncio.Event()
-        self.let_go = asyncio.Event()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        assert self.server is not None
-        if scope["path"] == "/alone":
-            with self.server.hushed(scope):
-                self.is_alone.set()
-                await receive()
-                await self.let_go.wait()
-        await send({"type": "http.response.start", "status": 204, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
+async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer anything."""
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
 
 
 @pytest.fixture
-async def answering() -> AsyncIterator[tuple[Answering, int]]:
-    """Return an application and the port that it is served on."""
-    app = Answering()
+async def server() -> AsyncIterator[tuple[HttpServer, int]]:
+    """Return a server that runs, and its port."""
     listener = listen(Settings(listen_port=0))
-    config = uvicorn.Config(app, http=HttpToolsProtocol, log_config=None, lifespan="off")
-    app.server = HttpServer(config)
-    serving = asyncio.create_task(app.server.serve(sockets=[listener]))
+    config = uvicorn.Config(answer, http=HttpToolsProtocol, log_config=None, lifespan="off")
+    running = HttpServer(config)
+    serving = asyncio.create_task(running.serve(sockets=[listener]))
+    async with asyncio.timeout(60):
+        while not running.started:
+            await asyncio.sleep(0.01)
     try:
-        yield app, listener.getsockname()[1]
+        yield running, listener.getsockname()[1]
     finally:
-        app.let_go.set()
-        app.server.should_exit = True
+        running.should_exit = True
         await serving
         listener.close()
 
 
-async def connected(port: int) -> Connection:
-    """Return a connection on which something was asked and answered."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    await ask((reader, writer), "/")
-    await answered((reader, writer))
-    return reader, writer
+def connect(port: int) -> socket.socket:
+    """Return a connection as soon as the system has it, whether or not the server has taken it."""
+    opened = socket.create_connection(("127.0.0.1", port), timeout=60)
+    opened.sendall(b"GET / HTTP/1.1\r\nhost: here\r\n\r\n")
+    return opened
 
 
-async def ask(connection: Connection, path: str) -> None:
-    """Send a request."""
-    connection[1].write(f"GET {path} HTTP/1.1\r\nhost: here\r\n\r\n".encode())
-    await connection[1].drain()
+async def test_more_may_wait_than_are_taken_at_once(server: tuple[HttpServer, int]) -> None:
+    """While the loop is busy, many connect without being turned away, and all are answered."""
+    _, port = server
+
+    # The loop doesn't go round meanwhile, so that all of them wait.
+    opened = [connect(port) for _ in range(10 * CONNECTIONS_AT_ONCE)]
+    answers = await asyncio.gather(*(asyncio.to_thread(one.recv, 12) for one in opened))
+
+    assert answers == [b"HTTP/1.1 204"] * len(opened)
+    for one in opened:
+        one.close()
 
 
-async def answered(connection: Connection) -> bytes:
-    """Wait for an answer; return its first line."""
-    head = await connection[0].readuntil(b"\r\n\r\n")
-    return head.splitlines()[0]
+async def test_one_turn_of_the_loop_takes_a_few(server: tuple[HttpServer, int]) -> None:
+    """So many who connect together don't keep the loop from everything else."""
+    running, port = server
+    opened = [connect(port) for _ in range(10 * CONNECTIONS_AT_ONCE)]
 
+    taken = [0]
+    async with asyncio.timeout(60):
+        while taken[-1] < len(opened):
+            await asyncio.sleep(0)
+            taken.append(len(running.server_state.connections))
 
-async def test_others_wait_until_it_is_over(answering: tuple[Answering, int]) -> None:
-    """What they sent meanwhile is not lost: it is answered afterwards."""
-    app, port = answering
-    one, other = await connected(port), await connected(port)
-
-    await ask(one, "/alone")
-    await app.is_alone.wait()
-    await ask(other, "/")
-    waiting = asyncio.create_task(answered(other))
-    await asyncio.sleep(GIVES_WAY_FOR_SECONDS / 5)
-    was_answered = waiting.done()
-    app.let_go.set()
-
-    assert not was_answered
-    assert b"204" in await waiting
-    assert b"204" in await answered(one)
-    for _, writer in (one, other):
-        writer.close()
-
-
-async def test_nobody_is_shut_out(answering: tuple[Answering, int]) -> None:
-    """However long it takes, the others are read again after half a second."""
-    app, port = answering
-    one, other = await connected(port), await connected(port)
-
-    await ask(one, "/alone")
-    await app.is_alone.wait()
-    await ask(other, "/")
-
-    async with asyncio.timeout(GIVES_WAY_FOR_SECONDS * 20):
-        assert b"204" in await answered(other)
-    assert not app.let_go.is_set()
-    for _, writer in (one, other):
-        writer.close()
+    assert max(after - before for before, after in itertools.pairwise(taken)) <= CONNECTIONS_AT_ONCE
+    for one in opened:
+        one.close()

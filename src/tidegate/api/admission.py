@@ -3,16 +3,15 @@ How much is answered at once, so that a stop finds the server free however many 
 
 A bounded number of requests is worked on and a bounded number waits for that; whatever comes beyond is
 refused, which costs next to nothing. What lasts by its nature (waiting for events, watching a page)
-has places of its own, and so has the page that people stop from. Rule: what stops something, says that
-something is wrong, or asks whether the server lives needs no place and is never refused here. See
-docs/adr/0034.
+has places of its own, and so has the page that people stop from. When each of them goes on is up to
+`turns`. Rule: what stops something, says that something is wrong, or asks whether the server lives needs
+no place and is never refused here, and a stop waits for no turn. See docs/adr/0034.
 
 Not here: how fast one token may ask (`limits`), and who may ask for what (`access`).
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,8 +22,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tidegate.api.access import LASTS, PERMISSION, URGENT
 from tidegate.api.limits import NEVER_LIMITED
 from tidegate.api.problems import problem_of, problem_response
+from tidegate.api.turns import Turns
 from tidegate.domain.access.permissions import Permission
 from tidegate.errors import OverloadedError
+from tidegate.usecases.right_of_way import RightOfWay
 
 RETRY_AFTER_SECONDS: Final = 1
 MOST_PUT_OFF: Final = 512
@@ -34,31 +35,18 @@ URGENT_PLACES: Final = 1
 URGENT_MAY_WAIT: Final = 16
 """As many people may ask at once for the page that they stop from, whatever else is asked."""
 
-GIVES_WAY_FOR_SECONDS: Final = 0.5
-"""How long what isn't a stop may be put off by stops: longer than they need, too short to shut it out."""
-
-
-Hush = Callable[[Scope], AbstractContextManager[None]]
-"""Keeps every connection but that of the request of a scope from being read, as far as that is possible."""
-
-
-def _nobody_is_hushed(_scope: Scope) -> AbstractContextManager[None]:
-    return nullcontext()
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
     """
     How many requests may be worked on, wait for that, and last. Each at least 1.
 
-    Few at work: each one's Python is run in turn with a halt's, so a halt waits for some of them. *hush* is
-    asked to keep others from being read while a stop is under way and more ask than there are places for.
+    Few at work: each one's Python is run in turn with a halt's, so a halt waits for some of them.
     """
 
     working: int
     waiting: int
     lasting: int
-    hush: Hush = _nobody_is_hushed
 
 
 class Routes:
@@ -96,6 +84,7 @@ class Admission:
         *,
         places: Places,
         routers: Sequence[APIRouter],
+        way: RightOfWay,
         bounded: Collection[str] = (),
     ) -> None:
         """Stand before *app*, which is made of *routers*; paths of *bounded* are bounded elsewhere."""
@@ -103,66 +92,45 @@ class Admission:
         self._bounded = frozenset(bounded)
         self._stopping = taking(routers, STOPS)
         self._free = taking(routers, NEVER_LIMITED - STOPS)
+        self._urgent = _Line(URGENT_PLACES, waiting=URGENT_MAY_WAIT)
         self._lines = (
-            (marked(routers, URGENT), _Line(URGENT_PLACES, waiting=URGENT_MAY_WAIT)),
+            (marked(routers, URGENT), self._urgent),
             (marked(routers, LASTS), _Line(places.lasting, waiting=0)),
         )
         self._at_work = _Line(places.working, waiting=places.waiting)
-        self._stops = _Stops()
-        self._refusals = _Refusals(self._stops)
-        self._hush = places.hush
+        self._turns = Turns(way)
+        self._refusals = _Refusals(self._turns)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (the ASGI interface)."""
-        if scope["type"] != "http" or scope["path"] in self._bounded or self._free.take(scope):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
-            return
-        if self._stopping.take(scope):
-            is_crowded = self._refusals.are_waiting or self._at_work.is_full
-            with self._stops.one_more(), self._hush(scope) if is_crowded else nullcontext():
+        elif self._stopping.take(scope):
+            with self._turns.stopping():
                 await self._app(scope, receive, send)
-            return
+        elif scope["path"] in self._bounded:
+            await self._turns.mine()
+            await self._app(scope, receive, send)
+        elif self._free.take(scope):
+            await self._turns.mine(is_urgent=True)
+            await self._app(scope, receive, send)
+        else:
+            await self._in_line(scope, receive, send)
+
+    async def _in_line(self, scope: Scope, receive: Receive, send: Send) -> None:
         line = self._line_of(scope)
+        await self._turns.mine(is_urgent=line is self._urgent)
         if not await line.enter():
             await self._refusals.tell(scope, receive, send)
             return
         try:
-            await self._stops.are_over()
+            await self._turns.mine(is_urgent=line is self._urgent)
             await self._app(scope, receive, send)
         finally:
             line.leave()
 
     def _line_of(self, scope: Scope) -> "_Line":
         return next((line for routes, line in self._lines if routes.take(scope)), self._at_work)
-
-
-class _Stops:
-    """The stops that are under way: nothing else is begun meanwhile, for a while."""
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._over = asyncio.Event()
-        self._over.set()
-
-    @contextmanager
-    def one_more(self) -> Iterator[None]:
-        """Count one for the length of a block."""
-        self._count += 1
-        self._over.clear()
-        try:
-            yield
-        finally:
-            self._count -= 1
-            if not self._count:
-                self._over.set()
-
-    async def are_over(self) -> None:
-        """Wait until none is under way, but not for ever: stops without end must not shut out a look."""
-        if self._over.is_set():
-            return
-        with suppress(TimeoutError):
-            async with asyncio.timeout(GIVES_WAY_FOR_SECONDS):
-                await self._over.wait()
 
 
 class _Refusals:
@@ -172,14 +140,9 @@ class _Refusals:
     So a connection costs one refusal a second, however fast it would go on.
     """
 
-    def __init__(self, stops: _Stops) -> None:
-        self._stops = stops
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
         self._put_off = 0
-
-    @property
-    def are_waiting(self) -> bool:
-        """Whether anybody is refused just now."""
-        return self._put_off > 0
 
     async def tell(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with the refusal; late, unless many wait for theirs already."""
@@ -187,7 +150,7 @@ class _Refusals:
             self._put_off += 1
             try:
                 await asyncio.sleep(RETRY_AFTER_SECONDS)
-                await self._stops.are_over()
+                await self._turns.mine()
             finally:
                 self._put_off -= 1
         await REFUSAL(scope, receive, send)

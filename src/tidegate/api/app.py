@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tidegate.api.admission import Admission, Places
 from tidegate.api.guard import LOOPBACK_NAMES, Guard
@@ -135,9 +136,9 @@ def create_app(
     app.state.live = Live(outside, most_streams=most_live)
     app.add_middleware(Guard, hosts=hosts)
     if places is not None:
-        # The last one added is the first one asked: what is refused hasn't even been read.
         routers = ROUTERS if more is None else (*ROUTERS, more.router)
-        app.add_middleware(Admission, places=places, routers=routers, bounded=(PATH,))
+        way = outside.right_of_way
+        app.door = Admission(app.inside, places=places, routers=routers, way=way, bounded=(PATH,))
     return app
 
 
@@ -146,7 +147,7 @@ def api_document() -> str:
     return openapi_text(_routed())
 
 
-def _routed() -> FastAPI:
+def _routed() -> "_Application":
     app = _Application(
         title="Tidegate",
         version=API_VERSION,
@@ -164,7 +165,21 @@ def _routed() -> FastAPI:
 
 
 class _Application(FastAPI):
-    """An application whose OpenAPI document is made by `schema`."""
+    """
+    An application whose OpenAPI document is made by `schema`.
+
+    Before all of it stands its `door`, if it has one: what is refused or waits has cost nothing yet.
+    """
+
+    door: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (the ASGI interface)."""
+        await (self.door or self.inside)(scope, receive, send)
+
+    async def inside(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request that is let in."""
+        await super().__call__(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""

@@ -1,53 +1,35 @@
 """
-Uvicorn as this project runs it: ended by whoever runs the loop, and able to listen to one connection alone.
+Uvicorn as this project runs it: ended by whoever runs the loop, and not held up by many who connect.
 
 What it answers must not be known here.
 """
 
-import asyncio
 import contextlib
-from collections.abc import Iterator
+import socket
+from typing import Final
 
 import uvicorn
-from starlette.types import Scope
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from tidegate.api.admission import GIVES_WAY_FOR_SECONDS
+from tidegate.main.listening import LISTEN_BACKLOG
+
+CONNECTIONS_AT_ONCE: Final = 16
+"""
+How many connections are taken in one turn of the loop: some milliseconds. asyncio takes as many as the
+backlog that it is given, so that a thousand who connect together would hold up a halt for half a second.
+"""
 
 
 class HttpServer(uvicorn.Server):
-    """Uvicorn without its signal handlers."""
+    """Uvicorn without its signal handlers, which takes few connections at once."""
 
     @contextlib.contextmanager
     def capture_signals(self):  # type: ignore[no-untyped-def]
         """Leave signals to whoever runs the loop."""
         yield
 
-    @contextlib.contextmanager
-    def hushed(self, scope: Scope) -> Iterator[None]:
-        """
-        Read no connection but that of *scope* for the length of a block, half a second at most.
-
-        What others send waits in their sockets, the rest of another stop's body too if it came in pieces.
-        """
-        others = [
-            connection.flow
-            for connection in self.server_state.connections
-            if isinstance(connection, HttpToolsProtocol)
-            and connection.client != scope.get("client")
-            and not connection.flow.read_paused
-        ]
-        for flow in others:
-            flow.pause_reading()
-
-        def read_again() -> None:
-            for flow in others:
-                flow.resume_reading()
-            others.clear()
-
-        at_most = asyncio.get_running_loop().call_later(GIVES_WAY_FOR_SECONDS, read_again)
-        try:
-            yield
-        finally:
-            at_most.cancel()
-            read_again()
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to listen. Many connections may wait in the system to be taken."""
+        self.config.backlog = CONNECTIONS_AT_ONCE
+        await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(LISTEN_BACKLOG)

@@ -101,7 +101,6 @@ async def serving(
                     working=settings.requests_worked_on,
                     waiting=settings.requests_waiting,
                     lasting=settings.requests_lasting,
-                    hush=lambda scope: server.hushed(scope),
                 ),
                 more=more,
             )

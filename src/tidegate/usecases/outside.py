@@ -25,6 +25,7 @@ from tidegate.ports.signer import HeadSigner
 from tidegate.ports.store import Store
 from tidegate.ports.traffic_history import TrafficHistory
 from tidegate.ports.witness import Witness
+from tidegate.usecases.right_of_way import RightOfWay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,8 @@ class Outside:
     of the ledger, `witnesses` keep its heads elsewhere. `gates` is by the kind of gate. `identity`
     vouches for people, who then belong to `login_organisation`; `identity_mode` is what names are worth
     here. `secrets` are those of hooks. `contents`, by driver name, tell what versions say. `pulse` says
-    how the runner of this process is, None where it has none.
+    how the runner of this process is, None where it has none. `right_of_way` says who waits for whom in
+    this process.
     """
 
     store: Store
@@ -61,6 +63,7 @@ class Outside:
     contents: Mapping[str, VersionContents] = field(default_factory=dict)
     identity_mode: IdentityMode = IdentityMode.CLAIMED
     pulse: Callable[[], Pulse | None] = lambda: None
+    right_of_way: RightOfWay = field(default_factory=RightOfWay)
 
     def component(self, rollout: Rollout, placement: Placement) -> ComponentDriver:
         """Return the driver that moves *placement*. Raises RefusedError when it isn't there."""

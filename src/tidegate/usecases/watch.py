@@ -106,21 +106,26 @@ class Watch:
         due = self._due(rollout_ids, now)
         if not due:
             return ()
-        looks = [look for rollout, phase in due if (look := await self._prepare(rollout, phase))]
+        looks = []
+        for rollout, phase in due:
+            look = await self._prepare(rollout, phase)
+            if look is not None:
+                looks.append(look)
+            await self._outside.right_of_way.give_way()
         readings = await self._read(looks)
         at = self._outside.clock.now()
         ticks = []
         for look, answers in zip(looks, readings, strict=True):
             ticks.append(self._tick(look, answers, at))
-            await _let_others()
+            await self._outside.right_of_way.give_way()
         ticks = await self._with_suspects(looks, ticks, at)
         changed: list[RolloutId] = []
         for begin in range(0, len(looks), ROWS_AT_ONCE):
             go = slice(begin, begin + ROWS_AT_ONCE)
             states = _absorb_apart(looks[go], ticks[go])
-            await _let_others()
+            await self._outside.right_of_way.give_way()
             changed += self._store(looks[go], ticks[go], states)
-            await _let_others()
+            await self._outside.right_of_way.give_way()
         return changed
 
     def _due(self, rollout_ids: Sequence[RolloutId], now: datetime) -> list[tuple[Rollout, Phase]]:
@@ -256,7 +261,7 @@ class Watch:
         for one, tick in zip(measured, ticks, strict=True):
             suspects = () if one is None else self._suspects(one, index, at)
             found.append(replace(tick, suspects=suspects))
-            await _let_others()
+            await self._outside.right_of_way.give_way()
         return found
 
     def _suspects(self, one: Measured, index: Index, at: datetime) -> tuple[Suspect, ...]:
@@ -327,11 +332,6 @@ class Watch:
             or (verdict is Verdict.PASS and state.baked_for >= look.phase.bake)
             or state.baked_for >= look.phase.bake_max * rollout.bake_allowance
         )
-
-
-async def _let_others() -> None:
-    """Let the loop go round once."""
-    await asyncio.sleep(0)
 
 
 def _absorb_apart(

@@ -1,8 +1,7 @@
 """How much is answered at once: what comes beyond is refused, and a stop never is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -11,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from tidegate.api.admission import URGENT_MAY_WAIT, Admission, Places
 from tidegate.api.app import ROUTERS, create_app
 from tidegate.testing.memory_world import MemoryWorld
+from tidegate.usecases.right_of_way import RightOfWay
 
 URL = "http://127.0.0.1:7180"
 STOPS = (
@@ -44,6 +44,11 @@ class Slow:
             await self.changed.wait_for(lambda: len(self.begun) >= count)
 
 
+def behind_a_door(app: Slow, places: Places) -> Admission:
+    """Return *app* behind a door of its own."""
+    return Admission(app, places=places, routers=ROUTERS, way=RightOfWay())
+
+
 @pytest.fixture
 def slow() -> Slow:
     return Slow()
@@ -52,7 +57,7 @@ def slow() -> Slow:
 @pytest.fixture
 async def full(slow: Slow) -> AsyncIterator[httpx.AsyncClient]:
     """Return a client of a server with one request at work, one in the line, and one that lasts."""
-    admission = Admission(slow, places=Places(working=1, waiting=1, lasting=1), routers=ROUTERS)
+    admission = behind_a_door(slow, Places(working=1, waiting=1, lasting=1))
     async with (
         httpx.AsyncClient(transport=httpx.ASGITransport(app=admission), base_url=URL) as client,
         asyncio.TaskGroup() as asking,
@@ -132,7 +137,7 @@ async def test_a_place_is_given_back(full: httpx.AsyncClient, slow: Slow) -> Non
 
 async def test_nothing_is_begun_while_a_stop_is_under_way(slow: Slow) -> None:
     """A read that has its place still waits for a halt to be over."""
-    admission = Admission(slow, places=Places(working=2, waiting=1, lasting=1), routers=ROUTERS)
+    admission = behind_a_door(slow, Places(working=2, waiting=1, lasting=1))
     transport = httpx.ASGITransport(app=admission)
     async with httpx.AsyncClient(transport=transport, base_url=URL) as client:
         halting = asyncio.create_task(client.post("/v1/rollouts/r-1/halt"))
@@ -149,7 +154,7 @@ async def test_nothing_is_begun_while_a_stop_is_under_way(slow: Slow) -> None:
 
 async def test_stops_without_end_shut_nobody_out(slow: Slow) -> None:
     """While one stop follows the other, a read is put off for a moment and no longer."""
-    admission = Admission(slow, places=Places(working=2, waiting=1, lasting=1), routers=ROUTERS)
+    admission = behind_a_door(slow, Places(working=2, waiting=1, lasting=1))
     transport = httpx.ASGITransport(app=admission)
     async with httpx.AsyncClient(transport=transport, base_url=URL) as client:
         halting = asyncio.create_task(client.post("/v1/rollouts/r-1/halt"))
@@ -172,35 +177,6 @@ async def test_the_server_itself_refuses_so(world: MemoryWorld) -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=URL) as client:
         assert (await client.post("/v1/rollouts/r-1/halt", json={})).status_code == 401
         assert (await client.get("/v1/rollouts")).status_code == 401
-
-
-async def test_others_are_hushed_while_a_stop_is_under_way_and_many_ask(slow: Slow) -> None:
-    """Only then: a stop that nobody is in the way of leaves the others' connections alone."""
-    hushed: list[str] = []
-
-    @contextmanager
-    def hush(scope: Scope) -> Iterator[None]:
-        hushed.append(f"begins for {scope['path']}")
-        yield
-        hushed.append("ends")
-
-    places = Places(working=1, waiting=1, lasting=1, hush=hush)
-    admission = Admission(slow, places=places, routers=ROUTERS)
-    transport = httpx.ASGITransport(app=admission)
-    slow.let_go.set()
-    async with httpx.AsyncClient(transport=transport, base_url=URL) as client:
-        await client.post("/v1/rollouts/r-1/halt")
-        alone = list(hushed)
-        slow.let_go.clear()
-        reading = asyncio.create_task(client.get("/v1/rollouts"))
-        await slow.has_begun(2)
-        halting = asyncio.create_task(client.post("/v1/rollouts/r-1/halt"))
-        await slow.has_begun(3)
-        slow.let_go.set()
-        await asyncio.gather(reading, halting)
-
-    assert alone == []
-    assert hushed == ["begins for /v1/rollouts/r-1/halt", "ends"]
 
 
 async def test_a_refusal_comes_when_one_may_ask_again(full: httpx.AsyncClient) -> None:
