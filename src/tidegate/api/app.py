@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tidegate.api.admission import Admission, Places
 from tidegate.api.guard import LOOPBACK_NAMES, Guard
 from tidegate.api.limits import RateLimit
-from tidegate.api.live.endpoint import PATH, LiveEndpoint
+from tidegate.api.live.endpoint import PATH, WIRE, LiveEndpoint
 from tidegate.api.live.watcher import MOST_STREAMS, Live
 from tidegate.api.pages.login import router as login_pages
 from tidegate.api.pages.page_words import Place
@@ -175,6 +175,7 @@ class _Application(FastAPI):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (the ASGI interface)."""
+        scope[WIRE] = send
         await (self.door or self.inside)(scope, receive, send)
 
     async def inside(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -30,6 +30,12 @@ from tidegate.usecases.reading import find_rollout, readable_service
 
 PATH: Final = "/live"
 
+WIRE: Final = "tidegate.wire"
+"""
+Where the scope of a request has the server's own way to send. What lies between adds to the beginning of a
+response alone, and a thousand hints through it cost as much as writing them.
+"""
+
 _NUMBER: Final = re.compile(r"[0-9]{1,15}")
 
 _HEADERS: Final = [
@@ -83,7 +89,8 @@ async def _follow(request: Request, receive: Receive, send: Send) -> None:
     with live.place(follower):
         found = await live.look(follower, after=after)
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-        stream = Stream(send, page=page, reader=follower.key)
+        wire = request.scope.get(WIRE, send)
+        stream = Stream(wire, page=page, reader=follower.key)
         try:
             position = found.newest if after is None else after
             at = server_of(request).outside.clock.now()

@@ -202,8 +202,9 @@ class Live:
 
     async def _tell(self, new: Sequence[Hint]) -> None:
         # From here on, whoever joins has to have read these.
-        self._told = new[-1].number
-        composed: dict[tuple[int, Narrowing], Message | None] = {}
+        self._told = newest = new[-1].number
+        first = new[0].number
+        composed: dict[int, dict[Narrowing, Message | None]] = {}
         count = 0
         for reader in tuple(self._readers.values()):
             told = 0
@@ -211,14 +212,16 @@ class Live:
                 told |= reader.may_be_told(one) << place
             if not told:
                 continue
+            by_page = composed.setdefault(told, {})
             for stream in tuple(reader.streams):
-                if stream.position >= new[0].number:
-                    message = _composed(new, told, stream.page, after=stream.position)
-                elif (told, stream.page) in composed:
-                    message = composed[told, stream.page]
+                page = stream.page
+                if stream.position >= first:
+                    message = _composed(new, told, page, after=stream.position)
+                elif page in by_page:
+                    message = by_page[page]
                 else:
-                    message = composed[told, stream.page] = _composed(new, told, stream.page)
-                stream.position = max(stream.position, self._told)
+                    message = by_page[page] = _composed(new, told, page)
+                stream.position = max(stream.position, newest)
                 if message is not None:
                     self._push(stream, message)
                     count += 1
