@@ -21,30 +21,37 @@ class RightOfWay:
     """
     What has to be known of each other by those who share a loop.
 
-    Args of the constructor: `most_seconds` is how long stops in a row may put off everything else.
+    Stops that follow each other closely are one row: nobody who sends one after the other, with or without
+    a right to, shuts out the others. A row is over once nothing was stopped for as long as it had lasted.
+
+    Args of the constructor: `most_seconds` is how long a row may put off everything else.
     """
 
     def __init__(self, most_seconds: float = GIVES_WAY_FOR_SECONDS) -> None:
         self._most_seconds = most_seconds
         self._stops = 0
         self._over = asyncio.Event()
-        self._held_until = 0.0
+        self._row_began = 0.0
+        self._last_over = 0.0
 
     @property
     def held_until(self) -> float:
         """Until when everything else waits if the stops last, in the loop's time; past if nothing does."""
-        return self._held_until if self._stops else 0.0
+        return self._row_began + self._most_seconds if self._stops else 0.0
 
     @property
     def is_held(self) -> bool:
         """Whether a stop is under way that everything else waits for."""
-        return self._stops > 0 and _now() < self._held_until
+        return self._stops > 0 and _now() < self.held_until
 
     @contextmanager
     def stopping(self) -> Iterator[None]:
         """Let everything else wait for the length of a block, as far as stops in a row may put it off."""
         if not self._stops:
-            self._held_until = _now() + self._most_seconds
+            now = _now()
+            lasted = min(self._last_over - self._row_began, self._most_seconds)
+            if now - self._last_over >= lasted:
+                self._row_began = now
             self._over.clear()
         self._stops += 1
         try:
@@ -52,6 +59,7 @@ class RightOfWay:
         finally:
             self._stops -= 1
             if not self._stops:
+                self._last_over = _now()
                 self._over.set()
 
     async def give_way(self) -> None:
@@ -59,7 +67,7 @@ class RightOfWay:
         await asyncio.sleep(0)
         if self.is_held:
             with suppress(TimeoutError):
-                async with asyncio.timeout_at(self._held_until):
+                async with asyncio.timeout_at(self.held_until):
                     await self._over.wait()
 
 

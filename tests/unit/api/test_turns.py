@@ -114,6 +114,21 @@ async def test_stops_in_a_row_put_off_for_a_moment_only() -> None:
     assert waited >= GIVES_WAY_FOR_SECONDS * 0.9
 
 
+async def test_stops_without_a_gap_shut_nobody_out() -> None:
+    """Each of them is short, and the next one begins before anybody's turn could come."""
+    turns = Turns(RightOfWay(most_seconds=2.0))
+    asked = asyncio.create_task(turns.mine())
+    with turns.stopping():
+        await asyncio.sleep(0)
+        also = asyncio.create_task(turns.mine())
+        await asyncio.sleep(0)
+
+    async with asyncio.timeout(20):
+        while not (asked.done() and also.done()):
+            with turns.stopping():
+                await asyncio.sleep(0)
+
+
 async def test_who_gave_up_takes_nobody_s_turn() -> None:
     """A connection that is gone while it waits leaves its turn to the next."""
     crowd = Crowd(turns_of_patience())

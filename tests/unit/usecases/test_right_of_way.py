@@ -58,12 +58,13 @@ async def test_stops_in_a_row_put_off_long_work_for_a_moment_only() -> None:
 
 
 async def test_the_next_stop_is_waited_for_anew() -> None:
-    """That one stop took too long is no reason to be in the way of another."""
-    way = RightOfWay()
+    """That one stop took too long is no reason to be in the way of another, a while later."""
+    way = RightOfWay(most_seconds=0.05)
     with way.stopping():
         async with asyncio.timeout(60):
             await way.give_way()
 
+    await asyncio.sleep(0.1)
     with way.stopping():
         held = way.is_held
 
