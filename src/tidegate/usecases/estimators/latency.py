@@ -9,6 +9,7 @@ in. Both begin once the baseline's past has shown where its quantiles lie.
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 
@@ -29,6 +30,14 @@ from tidegate.usecases.estimators.running import (
 EDGE_QUANTILE = 0.95
 EDGE_MINIMUM_REQUESTS = 200
 """The baseline's p95 is taken as the edge once this many requests put ten beyond it."""
+
+BURST = timedelta(seconds=10)
+"""What makes requests slow together without being the candidate's doing (a collection of garbage, a
+queue that a busy machine let grow) is over by then, as a rule."""
+
+BURST_LOG_FACTOR = math.log(10.0)
+"""Without a baseline beside it, a burst is no more than one witness: it multiplies by at most 10. Slow
+requests queue behind one another; beside a baseline that cancels, here each would count by itself."""
 
 LARGEST_SLOWDOWN = 64.0
 """Slowdowns are shown up to this; who is 64 times slower needs no number to see it."""
@@ -65,6 +74,7 @@ def update(entries: Sequence[Entry]) -> list[Tests]:
         entries,
         results,
         [_alone(entry, tests) for entry, tests in zip(entries, results, strict=True)],
+        most_log_factors=[_most_log_factor(entry.lasted) for entry in entries],
     )
     return [_remember_baseline(tests, entry) for tests, entry in zip(results, entries, strict=True)]
 
@@ -168,6 +178,16 @@ def _alone(entry: Entry, tests: Tests) -> weak.Alone:
         sibling_events=sum(slower_than(tests.edge, s.bounds, s.baseline.buckets) for s in beside),
         sibling_exposure=sum(stratum.baseline.total for stratum in beside),
     )
+
+
+def _most_log_factor(lasted: timedelta) -> float:
+    """
+    Return the most that a tick that *lasted* so long may prove where nothing ran beside it, in nats.
+
+    In parts of a burst and never more than a whole one: the requests of a tick are all mixed, so a long
+    one with a pause in it can't be told from one that was slow throughout. No single tick proves harm.
+    """
+    return BURST_LOG_FACTOR * min(lasted / BURST, 1.0)
 
 
 def _limit(tests: Tests) -> float:

@@ -4,7 +4,8 @@ The weak comparisons of a candidate that serves everyone of its target: nothing 
 Two, with half of the weak stake each: its rate against a limit from the baseline's own past, and its
 rate against the baselines of other targets in the same tick. The first mistakes a dependency's outage
 for harm, the second a difference between targets, so their margins are wide. They may hold or halt;
-nothing is ever certified by them.
+nothing is ever certified by them. And both take each event for a witness of its own. Where events come
+in bursts, which cancel beside a baseline and don't here, the caller bounds what one tick may prove.
 """
 
 import math
@@ -37,10 +38,20 @@ class Alone(NamedTuple):
     sibling_exposure: int
 
 
-def update(entries: Sequence[Entry], results: list[Tests], alone: Sequence[Alone]) -> None:
-    """Put what was done *alone* through the weak tests of *results*; all in the order of *entries*."""
-    _against_the_past(entries, results, alone)
-    _against_siblings(entries, results, alone)
+def update(
+    entries: Sequence[Entry],
+    results: list[Tests],
+    alone: Sequence[Alone],
+    *,
+    most_log_factors: Sequence[float] | None = None,
+) -> None:
+    """
+    Put what was done *alone* through the weak tests of *results*; all in the order of *entries*.
+
+    *most_log_factors* are the most that this tick may prove of each, in nats; None: no bound.
+    """
+    _against_the_past(entries, results, alone, most_log_factors)
+    _against_siblings(entries, results, alone, most_log_factors)
 
 
 def log_e_value(tests: Tests) -> float:
@@ -53,7 +64,10 @@ def log_e_value(tests: Tests) -> float:
 
 
 def _against_the_past(
-    entries: Sequence[Entry], results: list[Tests], alone: Sequence[Alone]
+    entries: Sequence[Entry],
+    results: list[Tests],
+    alone: Sequence[Alone],
+    most_log_factors: Sequence[float] | None,
 ) -> None:
     places = [
         place
@@ -71,13 +85,17 @@ def _against_the_past(
         [alone[place].exposure for place in places],
         limit=[limit for place in places if (limit := alone[place].limit) is not None],
         starting=np.array([entries[place].starting for place in places]),
+        most_log_factor=_picked(most_log_factors, places),
     )
     for index, place in enumerate(places):
         results[place] = replace(results[place], weak=state.select([index]))
 
 
 def _against_siblings(
-    entries: Sequence[Entry], results: list[Tests], alone: Sequence[Alone]
+    entries: Sequence[Entry],
+    results: list[Tests],
+    alone: Sequence[Alone],
+    most_log_factors: Sequence[float] | None,
 ) -> None:
     places = [
         place
@@ -98,9 +116,14 @@ def _against_siblings(
         events + beside,
         exposure / (exposure + beside_exposure),
         starting=np.array([entries[place].starting for place in places]),
+        most_log_factor=_picked(most_log_factors, places),
     )
     for index, place in enumerate(places):
         results[place] = replace(results[place], siblings=state.select([index]))
+
+
+def _picked(values: Sequence[float] | None, places: Sequence[int]) -> list[float] | None:
+    return None if values is None else [values[place] for place in places]
 
 
 def _new_past(kind: SignalKind) -> history.HistoryState:
