@@ -1,7 +1,7 @@
 """
 Slow requests come in bursts: what a bound on each tick's factor does to the tests that count them.
 
-Ticks are of a second with 200 requests. The bound is what `usecases.estimators.latency` gives them.
+Ticks are of a second with 200 requests. The bounds are what `usecases.estimators.latency` gives them.
 """
 
 import math
@@ -44,6 +44,16 @@ class Past:
         return history.log_e_value(state)
 
 
+class PastOfFewer(Past):
+    """The same with a power that makes 200 requests as many witnesses as ten."""
+
+    def update(self, state, slow, most):
+        total = np.full(state.streams, 10.0)
+        return history.update(
+            state, slow * 10.0 / REQUESTS, total, limit=LIMIT, most_log_factor=most
+        )
+
+
 class Siblings:
     """The test against other targets' baselines, which have no bursts: as many requests, as calm."""
 
@@ -58,7 +68,11 @@ class Siblings:
         return harm.log_e_value(state)
 
 
-TESTS = [pytest.param(Past(), id="past"), pytest.param(Siblings(), id="siblings")]
+TESTS = [
+    pytest.param(Past(), id="past"),
+    pytest.param(PastOfFewer(), id="past-of-fewer"),
+    pytest.param(Siblings(), id="siblings"),
+]
 
 
 def highest_over(test, runs, *, most, seconds=600):
@@ -71,7 +85,7 @@ def highest_over(test, runs, *, most, seconds=600):
 
 @pytest.mark.parametrize("test", TESTS)
 def test_bursts_of_a_harmless_candidate_seldom_halt(test, runs, stays_below):
-    """Ten minutes with five bursts: unbounded a sixth or a half of them halt, bounded none should."""
+    """Ten minutes with five bursts: unbounded a seventh to a half of them halt, bounded none should."""
     bounded = highest_over(test, runs, most=A_SECOND)
     unbounded = highest_over(test, runs, most=None)
 
@@ -98,7 +112,7 @@ def test_losses_are_not_bounded(test):
 
     unbounded = test.update(test.new(1), none, None)
     assert bounded.to_lists() == unbounded.to_lists()
-    assert test.value(bounded)[0] < -0.5
+    assert test.value(bounded)[0] < -0.4
 
 
 def test_the_bound_is_for_all_strata_together():
