@@ -197,6 +197,32 @@ class History:
         return history.log_e_value(state)
 
 
+class BoundedHarm(Harm):
+    def update(self, state, tick):
+        total = tick["candidate_bad"] + tick["baseline_bad"]
+        return harm.update(
+            state,
+            tick["candidate_bad"],
+            total,
+            tick["share"],
+            starting=tick["starting"],
+            # Streams that may gain much and little side by side.
+            most_log_factor=tick["ratio"] - 1.0,
+        )
+
+
+class BoundedHistory(History):
+    def update(self, state, tick):
+        return history.update(
+            state,
+            tick["candidate_bad"],
+            tick["candidate_total"],
+            limit=tick["share"],
+            starting=tick["starting"],
+            most_log_factor=tick["ratio"] - 1.0,
+        )
+
+
 class RatioBound:
     def new(self, streams):
         return bounds.new_ratio(streams)
@@ -228,6 +254,8 @@ TESTS = [
     pytest.param(Traffic(), id="traffic"),
     pytest.param(History(mixture.RATIOS_UP), id="history"),
     pytest.param(History(mixture.RATIOS_DOWN), id="history-of-good-events"),
+    pytest.param(BoundedHarm(mixture.RATIOS_UP), id="harm-bounded"),
+    pytest.param(BoundedHistory(mixture.RATIOS_UP), id="history-bounded"),
     pytest.param(Difference(), id="difference"),
     pytest.param(Ratio(), id="ratio"),
     pytest.param(Absolute(), id="absolute"),

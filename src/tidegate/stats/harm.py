@@ -84,6 +84,7 @@ def update(
     *,
     starting: npt.ArrayLike = False,
     margin: npt.ArrayLike | None = None,
+    most_log_factor: npt.ArrayLike | None = None,
 ) -> HarmState:
     """
     Return the state after one tick.
@@ -103,10 +104,13 @@ def update(
             state. While a phase warms up, for instance, 2: only gross harm counts. The alternatives
             are multiples of it. Each tick's factor is held to its own null, so what's tested over
             all is "in every tick within the margin of that tick".
+        most_log_factor: The most that a bet may gain by this tick, all strata together, in nats, one or
+            per stream; None: no bound. For events that come in bursts, which are fewer witnesses than
+            they count; see `mixture.bounded`.
 
     Raises:
         ValueError: a count is negative, NaN or above its total; a share isn't inside (0, 1);
-            *margin* isn't positive.
+            *margin* isn't positive; *most_log_factor* is negative or not finite.
 
     Complexity: O(grid x streams x strata) time.
     """
@@ -118,7 +122,9 @@ def update(
     return HarmState(
         ratios=state.ratios,
         null_ratio=state.null_ratio,
-        log_started=multiply(begun, state.ratios, null_ratio, ticks),
+        log_started=mixture.bounded(
+            begun, multiply(begun, state.ratios, null_ratio, ticks), most_log_factor
+        ),
         restarts=restarts,
     )
 

@@ -15,6 +15,8 @@ is one with probability ``p`` the expected factor is ``exp(-limit (r - 1)) (1 + 
 Weeks differ from each other, though, and a limit that was right last week may be wrong today. What such
 a difference does to the evidence shows when earlier weeks play today (`weekly_exponents`); the factors
 are then raised to powers that would have made no evidence of them on average.
+Nor are requests independent of each other where one waits for the other. What a burst of them may prove
+is then bounded per tick by the caller (`most_log_factor`).
 Source: Wald (1945) for one alternative; the mixture and its restarts as in `mixture`, the powers as in
 `placebo`.
 """
@@ -81,6 +83,7 @@ def update(
     limit: npt.ArrayLike,
     starting: npt.ArrayLike = False,
     exponents: npt.ArrayLike = 1.0,
+    most_log_factor: npt.ArrayLike | None = None,
 ) -> HistoryState:
     """
     Return the state after one tick. A tick without requests changes nothing.
@@ -94,10 +97,13 @@ def update(
         starting: True where a phase or an hour begins, see `harm.update`.
         exponents: The power of each alternative's factor, in [0, 1], shape ``()``, ``(grid,)`` or
             ``(grid, streams)``, chosen before the tick, see `weekly_exponents`.
+        most_log_factor: The most that a bet may gain by this tick, in nats, one or per stream; None:
+            no bound. For events that come in bursts, which are fewer witnesses than they count; see
+            `mixture.bounded`.
 
     Raises:
         ValueError: a count is negative, NaN or above its total; *limit* isn't inside (0, 1); a power
-            isn't in [0, 1].
+            isn't in [0, 1]; *most_log_factor* is negative or not finite.
     """
     streams = state.streams
     happened = arrays.per_stream("events", arrays.counts("events", events), streams)
@@ -114,7 +120,9 @@ def update(
     if powers.shape not in ((), (state.ratios.size, 1), gains.shape):
         raise ValueError(f"exponents must fit {gains.shape}, got shape {powers.shape}")
     return HistoryState(
-        ratios=state.ratios, log_started=begun + powers * (gains - costs), restarts=restarts
+        ratios=state.ratios,
+        log_started=mixture.bounded(begun, begun + powers * (gains - costs), most_log_factor),
+        restarts=restarts,
     )
 
 

@@ -21,6 +21,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from tidegate.stats import arrays
 from tidegate.stats.arrays import Floats
 
 CHUNK_STREAMS = 2048
@@ -100,6 +101,33 @@ def restart_weighted(
     counted = restarts.copy()
     counted[columns] = number
     return begun, counted
+
+
+def bounded(before: Floats, after: Floats, most_log_factor: npt.ArrayLike | None) -> Floats:
+    """
+    Return *after* with no bet grown by more than a factor since *before*; losses stand.
+
+    A bet that pays ``min(F, c)`` where it would have paid ``F`` never has more than it would have had,
+    whatever ``c`` was and whenever it was chosen: what was an e-process stays one.
+
+    Args:
+        before: Log of stake x likelihood ratio before a tick, shape ``(bets, streams)``, in nats.
+        after: The same after it.
+        most_log_factor: Log of the largest factor, in nats, one or per stream; None: no bound.
+
+    Returns:
+        Bets that keep to the bound are those of *after*, to the bit.
+
+    Raises:
+        ValueError: *most_log_factor* is negative, not finite or of another shape.
+    """
+    if most_log_factor is None:
+        return after
+    most = arrays.counts("most_log_factor", most_log_factor)
+    result: Floats = np.minimum(
+        after, before + arrays.per_stream("most_log_factor", most, after.shape[1])
+    )
+    return result
 
 
 def log_value(log_started: Floats, restarts: Floats) -> Floats:

@@ -129,6 +129,7 @@ def absorb(
                     spec=signal.spec,
                     strata=strata,
                     starting=starting,
+                    lasted=max(tick.at - state.last_at, timedelta(0)),
                     warm=warm,
                     requests=requests,
                     troubled=_is_troubled(state.common),

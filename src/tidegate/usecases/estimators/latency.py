@@ -9,6 +9,7 @@ in. Both begin once the baseline's past has shown where its quantiles lie.
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 
@@ -29,6 +30,19 @@ from tidegate.usecases.estimators.running import (
 EDGE_QUANTILE = 0.95
 EDGE_MINIMUM_REQUESTS = 200
 """The baseline's p95 is taken as the edge once this many requests put ten beyond it."""
+
+BURST = timedelta(seconds=10)
+"""What makes requests slow together without being the candidate's doing (a collection of garbage, a
+queue that a busy machine let grow) is over by then, as a rule."""
+
+BURST_LOG_FACTOR = math.log(10.0)
+"""Without a baseline beside it, a burst is no more than one witness: it multiplies by at most 10. Slow
+requests queue behind one another; beside a baseline that cancels, here each would count by itself."""
+
+BURST_WITNESSES = 100.0
+"""As how many independent requests those of a burst count at most. With twice as many, a candidate that
+is slow half of the time in spells of seconds would hardly ever be found: its calm seconds would cost more
+than its slow ones may gain. With half as many, small slowdowns that last would take twice as long."""
 
 LARGEST_SLOWDOWN = 64.0
 """Slowdowns are shown up to this; who is 64 times slower needs no number to see it."""
@@ -65,6 +79,7 @@ def update(entries: Sequence[Entry]) -> list[Tests]:
         entries,
         results,
         [_alone(entry, tests) for entry, tests in zip(entries, results, strict=True)],
+        bounds=[_bound(entry.lasted) for entry in entries],
     )
     return [_remember_baseline(tests, entry) for tests, entry in zip(results, entries, strict=True)]
 
@@ -168,6 +183,17 @@ def _alone(entry: Entry, tests: Tests) -> weak.Alone:
         sibling_events=sum(slower_than(tests.edge, s.bounds, s.baseline.buckets) for s in beside),
         sibling_exposure=sum(stratum.baseline.total for stratum in beside),
     )
+
+
+def _bound(lasted: timedelta) -> weak.Bound:
+    """
+    Return the most that a tick that *lasted* so long may say where nothing ran beside it.
+
+    In parts of a burst and never more than a whole one: the requests of a tick are all mixed, so a long
+    one with a pause in it can't be told from one that was slow throughout. No single tick proves harm.
+    """
+    part = min(lasted / BURST, 1.0)
+    return weak.Bound(log_factor=BURST_LOG_FACTOR * part, witnesses=BURST_WITNESSES * part)
 
 
 def _limit(tests: Tests) -> float:

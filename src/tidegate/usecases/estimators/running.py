@@ -7,6 +7,7 @@ is said where it is computed, in `stats`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import NamedTuple, TypeAlias
 
 from tidegate.domain.health.readings import ArmTick
@@ -105,16 +106,18 @@ class Entry(NamedTuple):
     """
     One signal in one tick.
 
-    `starting` is whether an hour or a phase begins with it, `warm` whether the phase is still warming
-    up. `troubled` is whether both arms were in trouble before it: then nothing is proven, and nothing is
-    held against the past. `requests` holds the requests of candidate and baseline by placement and
-    group, for signals that don't count them themselves.
+    `starting` is whether an hour or a phase begins with it, `lasted` how long ago the tick before it
+    was, or the phase began, and `warm` whether the phase is still warming up. `troubled` is whether both
+    arms were in trouble before it: then nothing is proven, and nothing is held against the past.
+    `requests` holds the requests of candidate and baseline by placement and group, for signals that
+    don't count them themselves.
     """
 
     tests: Tests
     spec: SignalSpec
     strata: tuple[Stratum, ...]
     starting: bool
+    lasted: timedelta
     warm: bool = False
     requests: Mapping[tuple[str, str], tuple[int, int]] = {}
     troubled: bool = False

@@ -4,7 +4,8 @@ The weak comparisons of a candidate that serves everyone of its target: nothing 
 Two, with half of the weak stake each: its rate against a limit from the baseline's own past, and its
 rate against the baselines of other targets in the same tick. The first mistakes a dependency's outage
 for harm, the second a difference between targets, so their margins are wide. They may hold or halt;
-nothing is ever certified by them.
+nothing is ever certified by them. And both take each event for a witness of its own. Where events come
+in bursts, which cancel beside a baseline and don't here, the caller bounds what one tick may say.
 """
 
 import math
@@ -16,6 +17,7 @@ import numpy as np
 
 from tidegate.domain.plan.model import SignalKind
 from tidegate.stats import harm, history, mixture
+from tidegate.stats.arrays import Floats
 from tidegate.usecases.estimators.running import Entry, Tests
 
 SIBLINGS_MARGIN = 2.0
@@ -37,10 +39,33 @@ class Alone(NamedTuple):
     sibling_exposure: int
 
 
-def update(entries: Sequence[Entry], results: list[Tests], alone: Sequence[Alone]) -> None:
-    """Put what was done *alone* through the weak tests of *results*; all in the order of *entries*."""
-    _against_the_past(entries, results, alone)
-    _against_siblings(entries, results, alone)
+class Bound(NamedTuple):
+    """
+    The most that one tick may say of a signal whose events come in bursts.
+
+    `log_factor` is what it may gain at most, in nats. `witnesses` are how many requests it counts for at
+    most: the factors of more are raised to the power that makes them as many. Only gains are bounded by
+    the first, so without the second the losses of calm moments would hide harm that comes and goes.
+    """
+
+    log_factor: float
+    witnesses: float
+
+
+def update(
+    entries: Sequence[Entry],
+    results: list[Tests],
+    alone: Sequence[Alone],
+    *,
+    bounds: Sequence[Bound] | None = None,
+) -> None:
+    """
+    Put what was done *alone* through the weak tests of *results*; all in the order of *entries*.
+
+    *bounds* are of each the most that this tick may say; None where events are independent enough.
+    """
+    _against_the_past(entries, results, alone, bounds)
+    _against_siblings(entries, results, alone, bounds)
 
 
 def log_e_value(tests: Tests) -> float:
@@ -53,7 +78,10 @@ def log_e_value(tests: Tests) -> float:
 
 
 def _against_the_past(
-    entries: Sequence[Entry], results: list[Tests], alone: Sequence[Alone]
+    entries: Sequence[Entry],
+    results: list[Tests],
+    alone: Sequence[Alone],
+    bounds: Sequence[Bound] | None,
 ) -> None:
     places = [
         place
@@ -63,21 +91,26 @@ def _against_the_past(
     ]
     if not places:
         return
+    powers = _powers(alone, bounds, places)
     state = history.update(
         history.HistoryState.concatenate(
             [results[place].weak or _new_past(results[place].kind) for place in places]
         ),
-        [alone[place].events for place in places],
-        [alone[place].exposure for place in places],
+        np.array([alone[place].events for place in places]) * powers,
+        np.array([alone[place].exposure for place in places]) * powers,
         limit=[limit for place in places if (limit := alone[place].limit) is not None],
         starting=np.array([entries[place].starting for place in places]),
+        most_log_factor=_log_factors(bounds, places),
     )
     for index, place in enumerate(places):
         results[place] = replace(results[place], weak=state.select([index]))
 
 
 def _against_siblings(
-    entries: Sequence[Entry], results: list[Tests], alone: Sequence[Alone]
+    entries: Sequence[Entry],
+    results: list[Tests],
+    alone: Sequence[Alone],
+    bounds: Sequence[Bound] | None,
 ) -> None:
     places = [
         place
@@ -87,10 +120,11 @@ def _against_siblings(
     ]
     if not places:
         return
+    powers = _powers(alone, bounds, places)
     picked = [results[place].siblings or _new_siblings(results[place].kind) for place in places]
-    events = np.array([alone[place].events for place in places], np.float64)
+    events = np.array([alone[place].events for place in places]) * powers
     exposure = np.array([alone[place].exposure for place in places], np.float64)
-    beside = np.array([alone[place].sibling_events for place in places], np.float64)
+    beside = np.array([alone[place].sibling_events for place in places]) * powers
     beside_exposure = np.array([alone[place].sibling_exposure for place in places], np.float64)
     state = harm.update(
         harm.HarmState.concatenate(picked),
@@ -98,9 +132,28 @@ def _against_siblings(
         events + beside,
         exposure / (exposure + beside_exposure),
         starting=np.array([entries[place].starting for place in places]),
+        most_log_factor=_log_factors(bounds, places),
     )
     for index, place in enumerate(places):
         results[place] = replace(results[place], siblings=state.select([index]))
+
+
+def _log_factors(bounds: Sequence[Bound] | None, places: Sequence[int]) -> list[float] | None:
+    return None if bounds is None else [bounds[place].log_factor for place in places]
+
+
+def _powers(
+    alone: Sequence[Alone], bounds: Sequence[Bound] | None, places: Sequence[int]
+) -> Floats:
+    """
+    Return the power of each factor, in (0, 1]; the factors' logarithms are linear in the counts.
+
+    It depends on how many requests there were and not on what became of them, so a power of what is at
+    most 1 on average is at most 1 on average too (Jensen).
+    """
+    if bounds is None:
+        return np.ones(len(places))
+    return np.array([min(1.0, bounds[place].witnesses / alone[place].exposure) for place in places])
 
 
 def _new_past(kind: SignalKind) -> history.HistoryState:
