@@ -2,9 +2,8 @@
 
 import asyncio
 import contextlib
-import gc
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from tidegate.api.admission import Places
 from tidegate.api.app import MorePages, create_app
 from tidegate.api.limits import RateLimit
 from tidegate.drivers.runner.inprocess import InProcessRunner
+from tidegate.main.garbage import garbage_in_its_own_time, keep_garbage_few
 from tidegate.main.http_server import HttpServer
 from tidegate.main.listening import hosts_of, listen, most_live
 from tidegate.main.outward import egress_networks, to_sources
@@ -119,6 +119,7 @@ async def serving(
                 asyncio.create_task(keep_audiences_short(outside), name="audiences"),
                 asyncio.create_task(keep_ledger_signed(outside), name="ledger"),
                 asyncio.create_task(keep_deliveries_few(outside), name="hooks"),
+                asyncio.create_task(keep_garbage_few(outside.right_of_way), name="garbage"),
                 *(
                     asyncio.create_task(keep_told(outside, witness), name="witness")
                     for witness in outside.witnesses
@@ -129,7 +130,7 @@ async def serving(
                 announce(running)
                 log.info(events.SERVER_STARTED, url=running.url, state_dir=str(state_dir))
                 async with _failing_with(tasks):
-                    with _what_stays_left_alone():
+                    with garbage_in_its_own_time():
                         yield running
             finally:
                 # Pages that are open would keep the server from ending.
@@ -140,22 +141,6 @@ async def serving(
                 await asyncio.gather(*tasks, return_exceptions=True)
                 withdraw_announcement(running)
                 log.info(events.SERVER_STOPPED, url=running.url)
-
-
-@contextlib.contextmanager
-def _what_stays_left_alone() -> Iterator[None]:
-    """
-    Let the collector of garbage look only at what came since.
-
-    A whole look at all that a server is made of stops every thread for a fifth of a second, and came
-    every other second under load; a halt waited for it.
-    """
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 async def _started(server: HttpServer, tasks: list["asyncio.Task[None]"]) -> None:
