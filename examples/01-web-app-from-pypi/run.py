@@ -56,7 +56,7 @@ def main() -> None:
                     raise SystemExit("the server didn't start")
                 time.sleep(0.1)
             tidegate("validate")
-            tidegate("start", "--change", f"code={BEFORE}", "--watch", "--timeout", "3m")
+            tidegate("start", "--change", f"code={BEFORE}", "--watch", "--timeout", "5m")
             print(f"served: {served()}", flush=True)
             people = users(folder)
             tidegate("plan", "--change", f"code={AFTER}")

@@ -1,11 +1,12 @@
 """The lab is the product's own acceptance test: what it says of itself must be so."""
 
-import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from readme_lab import RanLab
 
 pytestmark = [
     pytest.mark.e2e,
@@ -14,34 +15,10 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the one lab that these tests look at."""
-    return tmp_path_factory.mktemp("lab") / "state"
-
-
-@pytest.fixture(scope="module")
-def document(folder: Path) -> dict:
-    """The one document of `tidegate lab --once -o json`."""
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "tidegate.cli.app",
-            "lab",
-            "--once",
-            "-o",
-            "json",
-            "--state-dir",
-            str(folder),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+@pytest.fixture
+def document(readme_lab: RanLab) -> dict:
+    """What the lab says that it found."""
+    return readme_lab.document
 
 
 def of(document: dict, name: str) -> dict:
@@ -83,14 +60,38 @@ def test_every_decision_says_why(document: dict) -> None:
         assert states[-1] == rollout["outcome"]
 
 
-def test_the_lab_leaves_nothing_behind(document: dict, folder: Path) -> None:
+def test_the_lab_leaves_nothing_behind(readme_lab: RanLab) -> None:
     """Every process of this lab has ended; another lab may run beside it."""
-    own = str(folder).encode()
+    assert running_in(readme_lab.folder) == []
 
+
+def test_a_lab_that_is_ended_early_leaves_nothing_behind_either(tmp_path: Path) -> None:
+    """Told to end in the middle of a rollout, whose server would start again what is missing."""
+    own = tmp_path / "state"
+    command = [sys.executable, "-m", "tidegate.cli.app", "lab", "--once", "-o", "json"]
+    with subprocess.Popen(
+        [*command, "--state-dir", str(own)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as lab:
+        assert lab.stderr is not None
+        for line in lab.stderr:
+            if "applying" in line:
+                lab.send_signal(signal.SIGINT)
+                break
+        printed, told = lab.communicate()
+
+    assert lab.returncode == 1
+    assert "ends early" in told
+    assert printed == ""
+    assert running_in(own) == []
+
+
+def running_in(folder: Path) -> list[str]:
+    """Return the ids of the processes that name *folder*."""
     processes = [entry for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-
-    assert document["rollouts"]
-    assert [entry.name for entry in processes if own in command_line(entry)] == []
+    return [entry.name for entry in processes if str(folder).encode() in command_line(entry)]
 
 
 def command_line(process: Path) -> bytes:

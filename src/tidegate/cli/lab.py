@@ -67,7 +67,11 @@ def up(
     output: Output = "text",
     port: Annotated[int, typer.Option(help="The API's port; 0 takes a free one.")] = 0,
 ) -> None:
-    """Start the lab: a good version goes out, a bad one is caught and put back; then it stays up."""
+    """
+    Start the lab: a good version goes out, a bad one is caught and put back; then it stays up.
+
+    What it found is kept in its folder, as found.json.
+    """
     _up(state_dir, once=once, output=output, port=port)
 
 

@@ -16,12 +16,16 @@ from rich.console import Console
 
 from tidegate.api.tokens import page_link
 from tidegate.lab import story
+from tidegate.lab.files import write_json
 from tidegate.lab.pages import LAB_PATH, LabPage
 from tidegate.lab.summary import summary_lines
 from tidegate.lab.world import LabOptions, LabServer, World, built
 
 LAB_PERSON: Final = "you"
 """As whom the lab's page acts: whoever reads its link in their own terminal."""
+
+FOUND_FILE: Final = "found.json"
+"""What `-o json` prints, kept in the lab's folder whatever is printed."""
 
 _COLOURS: Final = {"lab": "cyan", "healthy": "green", "harmful": "red"}
 
@@ -56,8 +60,9 @@ async def live(server: LabServer, options: LabOptions, page: LabPage) -> int:
             return 1
         stopping.cancel()
         told = telling.result()
+        document = {"schema": 1, "rollouts": [rollout.document for rollout in told]}
+        write_json(server.state_dir / FOUND_FILE, document)
         if options.output == "json":
-            document = {"schema": 1, "rollouts": [rollout.document for rollout in told]}
             print(json.dumps(document, indent=2))
         else:
             _sum_up(console, told)

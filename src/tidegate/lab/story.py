@@ -27,7 +27,6 @@ from tidegate.lab.world import (
 )
 
 FINAL_STATES: Final = frozenset({"completed", "rolled_back", "superseded", "abandoned"})
-WAITS_FOR_A_PERSON: Final = frozenset({"halted"})
 LOOK_EVERY_SECONDS: Final = 0.25
 ENDS_WITHIN: Final = timedelta(seconds=150)
 SETTLE_SECONDS: Final = 2.0
@@ -217,7 +216,9 @@ async def _follow(world: World, rollout_id: str, name: str, tell: Tell) -> dict[
             told = entry["number"]
             if entry["state_after"] != entry["state_before"] or entry["kind"] == "command":
                 tell(name, f"{entry['state_after']:<11} {entry['because']}")
-        if rollout["state"] in FINAL_STATES | WAITS_FOR_A_PERSON and not page["entries"]:
+        # What is halted for harm goes on by itself, sooner or later.
+        is_left = rollout["state"] == "halted" and rollout["waiting_on"]["needs_person"]
+        if (rollout["state"] in FINAL_STATES or is_left) and not page["entries"]:
             return rollout
         await asyncio.sleep(LOOK_EVERY_SECONDS)
     raise LabError(

@@ -142,10 +142,9 @@ def _make_empty(path: Path) -> None:
 @asynccontextmanager
 async def built(server: LabServer, options: LabOptions) -> AsyncIterator[World]:
     """
-    Build the world for the time of the block: the document, the client, the users. Ends all of it.
+    Build the world for the time of the block: the document and the client.
 
-    Raises:
-        LabError: a process of it can't start.
+    Processes are left to whoever runs the lab: while its server lives it starts again what a rollout needs.
     """
     folder = server.state_dir / "shop"
     faults = folder / "faults"
@@ -183,7 +182,6 @@ async def built(server: LabServer, options: LabOptions) -> AsyncIterator[World]:
             yield world
         finally:
             (server.state_dir / LAB_FILE).unlink(missing_ok=True)
-            await end_processes(server.processes)
 
 
 async def start_users(world: World, options: LabOptions) -> None:

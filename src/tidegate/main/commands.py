@@ -11,7 +11,7 @@ from tidegate.errors import (
 )
 from tidegate.lab.live import live
 from tidegate.lab.pages import LabPage, lab_pages
-from tidegate.lab.world import LabOptions, LabServer, prepare_state_dir
+from tidegate.lab.world import LabOptions, LabServer, end_processes, prepare_state_dir
 from tidegate.main.serving import serving
 from tidegate.main.state_folder import PROCESSES_DIR, announced_pid, default_state_dir, wait_for_end
 from tidegate.settings import Settings
@@ -93,12 +93,19 @@ async def _live_in_lab(options: LabOptions) -> int:
         log_level="warning",
     )
     page = LabPage()
-    async with serving(settings, lab_pages(page)) as running:
-        supervisor = ShimSupervisor(running.state_dir / PROCESSES_DIR)
-        server = LabServer(
-            url=running.url, token=running.token, state_dir=running.state_dir, processes=supervisor
-        )
-        return await live(server, options, page)
+    supervisor = ShimSupervisor(options.state_dir / PROCESSES_DIR)
+    try:
+        async with serving(settings, lab_pages(page)) as running:
+            server = LabServer(
+                url=running.url,
+                token=running.token,
+                state_dir=running.state_dir,
+                processes=supervisor,
+            )
+            return await live(server, options, page)
+    finally:
+        # Only now: a server that lives starts again what a rollout under way needs.
+        await end_processes(supervisor)
 
 
 async def _serve_until_told(settings: Settings) -> int:
