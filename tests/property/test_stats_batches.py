@@ -61,8 +61,16 @@ class Harm:
     def update(self, state, tick):
         total = tick["candidate_bad"] + tick["baseline_bad"]
         return harm.update(
-            state, tick["candidate_bad"], total, tick["share"], starting=tick["starting"]
+            state,
+            tick["candidate_bad"],
+            total,
+            tick["share"],
+            starting=tick["starting"],
+            **self.more(tick),
         )
+
+    def more(self, tick):
+        return {}
 
     def value(self, state):
         return harm.log_e_value(state)
@@ -190,37 +198,25 @@ class History:
             tick["candidate_total"],
             limit=tick["share"],
             starting=tick["starting"],
-            exponents=np.linspace(0.1, 1.0, len(self.grid)),
+            **self.more(tick),
         )
+
+    def more(self, tick):
+        return {"exponents": np.linspace(0.1, 1.0, len(self.grid))}
 
     def value(self, state):
         return history.log_e_value(state)
 
 
 class BoundedHarm(Harm):
-    def update(self, state, tick):
-        total = tick["candidate_bad"] + tick["baseline_bad"]
-        return harm.update(
-            state,
-            tick["candidate_bad"],
-            total,
-            tick["share"],
-            starting=tick["starting"],
-            # Streams that may gain much and little side by side.
-            most_log_factor=tick["ratio"] - 1.0,
-        )
+    def more(self, tick):
+        # Streams that may gain much and little side by side.
+        return {"most_log_factor": tick["ratio"] - 1.0}
 
 
 class BoundedHistory(History):
-    def update(self, state, tick):
-        return history.update(
-            state,
-            tick["candidate_bad"],
-            tick["candidate_total"],
-            limit=tick["share"],
-            starting=tick["starting"],
-            most_log_factor=tick["ratio"] - 1.0,
-        )
+    def more(self, tick):
+        return {"most_log_factor": tick["ratio"] - 1.0}
 
 
 class RatioBound:
