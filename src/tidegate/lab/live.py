@@ -56,6 +56,7 @@ async def live(server: LabServer, options: LabOptions, page: LabPage) -> int:
         await asyncio.wait({telling, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not telling.done():
             telling.cancel()
+            await asyncio.wait({telling})
             console.print("[cyan]lab[/]      ends early")
             return 1
         stopping.cancel()

@@ -64,7 +64,12 @@ class ProcessSupervisor(Protocol):
         ...
 
     async def names(self) -> tuple[str, ...]:
-        """Return the names of all processes that this supervisor keeps, running or not."""
+        """
+        Return the names of all processes that this supervisor keeps, running or not.
+
+        A process is kept from the moment `ensure` may have started it, even if that was cancelled or
+        its caller killed: who ends all names leaves nothing running.
+        """
         ...
 
     async def end(self, name: str) -> None:

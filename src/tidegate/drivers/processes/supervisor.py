@@ -102,7 +102,11 @@ class ShimSupervisor:
         return None if known is None else _status(name, folder, known)
 
     async def names(self) -> tuple[str, ...]:
-        """Return the names of all processes that are kept, running or not."""
+        """
+        Return the names of all processes that are kept, running or not.
+
+        Also of those whose shim has yet to write down what it started: whoever asked for it may be gone.
+        """
         try:
             names = [folder.name for folder in self._root.iterdir()]
         except FileNotFoundError:
@@ -111,7 +115,7 @@ class ShimSupervisor:
             raise WorkloadError(
                 f"{self._root} can't be read: {exc.strerror}", hint="Check its owner and mode."
             ) from exc
-        return tuple(sorted(name for name in names if (self._root / name / "status.json").exists()))
+        return tuple(sorted(name for name in names if (self._root / name / "spec.json").exists()))
 
     async def end(self, name: str) -> None:
         """

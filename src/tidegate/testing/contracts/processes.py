@@ -124,6 +124,26 @@ class ProcessSupervisorContract:
         assert await supervisor.status(spec.name) is None
         assert await supervisor.names() == ()
 
+    @pytest.mark.parametrize(
+        "after_seconds", [0.0, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.1]
+    )
+    async def test_a_start_that_is_given_up_is_ended_with_all_the_others(
+        self, supervisor: ProcessSupervisor, spec: ProcessSpec, after_seconds: float
+    ) -> None:
+        """A server that ends in the middle of a start leaves no process that nobody knows of."""
+        starting = asyncio.create_task(supervisor.ensure(spec))
+        await asyncio.sleep(after_seconds)
+        starting.cancel()
+        await asyncio.wait({starting})
+
+        for name in await supervisor.names():
+            await supervisor.end(name)
+
+        # What had been under way would show by now.
+        await asyncio.sleep(0.3)
+        assert await supervisor.status(spec.name) is None
+        assert await supervisor.names() == ()
+
     async def test_an_ended_name_can_be_started_anew(
         self, supervisor: ProcessSupervisor, spec: ProcessSpec
     ) -> None:
