@@ -11,6 +11,7 @@ A decision's lag is the time from when the tick that allowed it was due to when 
 import argparse
 import asyncio
 import json
+import math
 import statistics
 import sys
 import tempfile
@@ -251,9 +252,10 @@ def parse(text: str) -> datetime:
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """Return the value that *share* of *values* don't exceed."""
+    """Return the least of *values* that at least *share* of them don't exceed (nearest rank)."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+    # Rounded: 0.07 * 100 is more than 7 by what a float can't hold.
+    return ordered[max(0, math.ceil(round(len(ordered) * share, 9)) - 1)]
 
 
 def resident_megabytes() -> float:

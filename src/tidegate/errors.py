@@ -43,6 +43,14 @@ class InvalidRequestError(TidegateError):
     exit_code = 2
 
 
+class MalformedRequestError(TidegateError):
+    """A request doesn't have the shape that the API's reference describes."""
+
+    code = "request.malformed"
+    http_status = 422
+    exit_code = 2
+
+
 class NotFoundError(TidegateError):
     """The rollout, service, target or decision that was named doesn't exist."""
 

@@ -18,6 +18,7 @@ from tidegate.api.shapes.problem import PROBLEM_MEDIA_TYPE, Problem
 from tidegate.errors import (
     ForbiddenError,
     InvalidRequestError,
+    MalformedRequestError,
     NotAllowedError,
     NotFoundError,
     TidegateError,
@@ -29,6 +30,7 @@ _EVERYWHERE: Final[tuple[type[TidegateError], ...]] = (
     NotAllowedError,
     ForbiddenError,
     InvalidRequestError,
+    MalformedRequestError,
     TidegateError,
 )
 """What any operation may answer with; the last is what an unexpected error becomes."""
@@ -104,7 +106,7 @@ async def _on_invalid(_: Request, error: Exception) -> Response:
         complaints = [*complaints[:MAX_COMPLAINTS], f"and {more} more"]
     return problem_response(
         _problem(
-            InvalidRequestError,
+            MalformedRequestError,
             "; ".join(complaints),
             "compare the request with the API's reference",
         )
@@ -121,7 +123,11 @@ async def _on_http(request: Request, error: Exception) -> Response:
             answer = refusal(405, f"{place} isn't an operation", "see the API's reference")
         case HTTPStatus.BAD_REQUEST:
             # What the framework says of bytes that are no text: to a sender the same as no JSON.
-            answer = refusal(422, "the body can't be read as JSON", "send JSON in UTF-8")
+            answer = problem_response(
+                _problem(
+                    MalformedRequestError, "the body can't be read as JSON", "send JSON in UTF-8"
+                )
+            )
         case status:
             answer = refusal(status, str(error.detail).lower(), "correct the request")
     answer.headers.update(error.headers or {})

@@ -141,7 +141,7 @@ async def test_what_is_not_a_message_of_this_version_is_refused(
     """Half-read it could stop too little: it is refused, and Alertmanager logs that."""
     answer = await client.post("/hooks/alertmanager", json=a_message() | broken)
 
-    assert (answer.status_code, answer.json()["code"]) == (422, "request.invalid")
+    assert (answer.status_code, answer.json()["code"]) == (422, "request.malformed")
 
 
 async def test_a_report_halts_and_is_listed(client: httpx.AsyncClient, world: MemoryWorld) -> None:

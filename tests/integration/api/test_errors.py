@@ -37,7 +37,6 @@ def assert_problem(answer: httpx.Response, status: int, code: str) -> None:
         b"[" * 200_000,
         b'{"service": ' + b'{"a":' * 50_000,
         b"\xff\xfe\x00",
-        b'{"service": {"version": NaN}, "change": {"code": "1"}}',
     ],
 )
 async def test_a_bad_body_is_told_and_harms_nobody(
@@ -50,8 +49,7 @@ async def test_a_bad_body_is_told_and_harms_nobody(
     answer = await client.post("/v1/rollouts", content=body, headers=headers)
     after = await client.get(f"/v1/rollouts/{rollout.id}")
 
-    assert answer.status_code in (400, 422)
-    assert set(answer.json()) == FIELDS
+    assert_problem(answer, 422, "request.malformed")
     assert after.status_code == 200
 
 
@@ -63,6 +61,16 @@ async def test_a_bad_document_lists_what_is_wrong(client: httpx.AsyncClient) -> 
 
     assert_problem(answer, 422, "document.invalid")
     assert "surprise" in answer.json()["detail"]
+
+
+async def test_a_number_that_is_none_is_no_document(client: httpx.AsyncClient) -> None:
+    """Python reads `NaN` as JSON; what is made of the document doesn't."""
+    headers = {"content-type": "application/json"}
+    body = b'{"service": {"version": NaN}, "change": {"code": "1"}}'
+
+    answer = await client.post("/v1/rollouts", content=body, headers=headers)
+
+    assert_problem(answer, 422, "document.invalid")
 
 
 async def test_an_unknown_place_and_method_are_problems(client: httpx.AsyncClient) -> None:
@@ -152,5 +160,4 @@ async def test_a_body_that_is_no_text_is_refused_like_one_that_is_no_json(
 
     answer = await client.post("/v1/alarms", content=b"\xff\xfe{", headers=headers)
 
-    assert answer.status_code == 422
-    assert answer.json()["code"] == "request.invalid"
+    assert_problem(answer, 422, "request.malformed")
