@@ -32,7 +32,7 @@ from tidegate.testing.simulation.invariants import (
 )
 from tidegate.testing.simulation.pure import run_pure_world
 from tidegate.testing.simulation.worlds import run_world
-from tidegate.usecases import evidence, halt, roll_back, step
+from tidegate.usecases import evidence, halt, roll_back, step, step_back, step_scene
 from tidegate.usecases import withdraw as withdrawing
 
 Patch = pytest.MonkeyPatch
@@ -248,7 +248,7 @@ def coverage_is_not_asked_for(patch):
 
 @mutation(run_world, "a_rise_rests_on_a_pass")
 def the_last_phase_comes_next(patch):
-    advance = step._advance
+    advance = step.advance
 
     def leap(scene, decision):
         count = len(scene.rollout.plan.phases)
@@ -256,7 +256,7 @@ def the_last_phase_comes_next(patch):
         with scene.outside.store.begin() as transaction:
             return transaction.save_rollout(replace(after, phase_index=count - 1))
 
-    patch.setattr(step, "_advance", leap)
+    patch.setattr(step, "advance", leap)
     # The policy would hold here: it looks for the pass of the phase before, and finds none.
     patch.setattr(rules, "pass_of_phase_before", _latest_pass)
 
@@ -266,7 +266,7 @@ def harm_is_recorded_and_not_withdrawn(patch):
     async def nothing(outside, rollout, placements, *, above=0):
         return {}, ()
 
-    patch.setattr(step, "withdraw", nothing)
+    patch.setattr(step_back, "withdraw", nothing)
 
 
 @mutation(run_world, "a_stop_reaches_everyone", "a_rise_rests_on_a_pass")
@@ -330,7 +330,7 @@ def what_completed_is_good_at_once(patch):
 @mutation(run_world, "every_transition_is_in_the_ledger")
 def decisions_are_not_recorded(patch):
     patch.setattr(
-        step,
+        step_scene,
         "record_decision",
         lambda transaction, seen, made, after: transaction.save_rollout(after),
     )
@@ -393,7 +393,7 @@ def a_halt_is_recorded_below_a_rise(patch):
 
 @mutation(run_world, "nothing_passes_twice")
 def a_phase_is_passed_by_whoever_steps(patch):
-    advance = step._advance
+    advance = step.advance
 
     def twice(scene, decision):
         passed: PhasePass = decision.passed
@@ -403,7 +403,7 @@ def a_phase_is_passed_by_whoever_steps(patch):
             scene = replace(scene, seen=replace(scene.seen, rollout=rollout))
         return advance(scene, decision)
 
-    patch.setattr(step, "_advance", twice)
+    patch.setattr(step, "advance", twice)
 
 
 def first_notice(made: Mutation) -> tuple[int, str] | None:

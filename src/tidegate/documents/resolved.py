@@ -19,65 +19,40 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tidegate.documents.alerts import Alerts, alerts_document, resolve_alerts
 from tidegate.documents.canonical import canonical_json
 from tidegate.documents.components import FileSettings, Members, ProcessSettings, Text, Written
-from tidegate.documents.coverage import ResolvedCoverage, coverage_document, coverage_from
 from tidegate.documents.gates_written import ResolvedGates, gates_document, gates_from
 from tidegate.documents.notation import (
     Address,
     AdminAddress,
     Name,
     checked_by,
-    format_share,
-    parse_any_share,
     parse_long_duration,
 )
 from tidegate.documents.problems import Problem, invalid_document, path_text
+from tidegate.documents.resolved_phases import ResolvedPhase, phase_document, phase_from
 from tidegate.documents.resolved_windows import (
     ResolvedExceptions,
-    ResolvedWindow,
     exceptions_document,
     exceptions_from,
-    window_document,
-    window_from,
-    working_day_from,
 )
 from tidegate.domain.durations import format_duration
 from tidegate.domain.plan.model import (
     ComponentSpec,
-    Counting,
     Dependency,
-    Effect,
     ErrorBudget,
-    ExerciseSpec,
     HealthModel,
     HealthNode,
     Impact,
-    Limit,
-    Move,
-    Noise,
-    Phase,
     Plan,
     Recovery,
     ServiceSpec,
-    SignalKind,
-    SignalSpec,
     Supersede,
     TargetSpec,
-    Tolerance,
-    ToleranceUnit,
 )
-from tidegate.domain.quantities import (
-    ComponentName,
-    Environment,
-    Exposure,
-    Placement,
-    ServiceName,
-    TargetName,
-)
+from tidegate.domain.quantities import ComponentName, Environment, ServiceName, TargetName
 
 DOCUMENT_NAME: Final = "the resolved document"
 
 _Duration = Annotated[timedelta, checked_by(parse_long_duration)]
-_Share = Annotated[int, checked_by(parse_any_share)]
 _Chance = Annotated[float, Field(gt=0, lt=1)]
 _SETTINGS: Final[Mapping[str, type[BaseModel]]] = {
     "process": ProcessSettings,
@@ -115,65 +90,6 @@ class _Target(Written):
     settings: dict[str, Any]
 
 
-class _Tolerance(Written):
-    value: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    unit: Literal["rate", "relative", "duration"]
-
-
-class _Limit(Written):
-    value: Annotated[float, Field(allow_inf_nan=False)]
-    above: bool
-    on_breach: Literal["halt", "hold", "ignore"]
-
-
-class _Signal(Written):
-    name: Name
-    kind: Literal["errors", "usage", "latency", "traffic", "saturation", "limit"]
-    gate: bool
-    tolerate: _Tolerance
-    source: Text
-    settings: dict[str, str]
-    shadow: bool | None = None
-    limit: _Limit | None = None
-    count: Literal["requests", "users"] = "requests"
-    noise: Literal["independent", "clustered"] = "independent"
-
-
-class _Exercise(Written):
-    name: Name
-    min: Annotated[int, Field(ge=1)]
-    source: Text
-    settings: dict[str, str]
-
-
-class _Move(Written):
-    component: Name
-    target: Name
-    internal: bool
-    weight: _Share
-
-
-class _Approve(Written):
-    count: Annotated[int, Field(ge=0)]
-    of: str
-    within: _Duration | None = None
-
-
-class _Phase(Written):
-    name: Text
-    ring: Name
-    moves: list[_Move]
-    bake: _Duration
-    bake_max: _Duration
-    min_requests: Annotated[int, Field(ge=0)]
-    approve: _Approve
-    signals: list[_Signal]
-    exercise: list[_Exercise]
-    coverage: ResolvedCoverage | None = None
-    window: ResolvedWindow | None = None
-    working_day: ResolvedWindow | None = None
-
-
 class _Budget(Written):
     alpha_halt: _Chance
     alpha_hold: _Chance
@@ -200,7 +116,7 @@ class _Plan(Written):
     apply_within: _Duration
     quarantine: _Duration
     budget: _Budget
-    phases: Annotated[list[_Phase], Field(max_length=10_000)]
+    phases: Annotated[list[ResolvedPhase], Field(max_length=10_000)]
     warm_up: _Duration = timedelta(0)
     stagger: _Duration = timedelta(0)
     supersede: Literal["queue", "replace", "bundle"] = "queue"
@@ -334,7 +250,7 @@ def _spec(document: _Document) -> ServiceSpec:
 def _plan(plan: _Plan, service: ServiceName) -> Plan:
     return Plan(
         name=plan.name,
-        phases=tuple(_phase(phase, service) for phase in plan.phases),
+        phases=tuple(phase_from(phase, service) for phase in plan.phases),
         budget=ErrorBudget(
             alpha_halt=float(plan.budget.alpha_halt),
             alpha_hold=float(plan.budget.alpha_hold),
@@ -371,66 +287,6 @@ def _health_model(nodes: list[_Node]) -> HealthModel:
     )
 
 
-def _phase(phase: _Phase, service: ServiceName) -> Phase:
-    return Phase(
-        name=phase.name,
-        ring=phase.ring,
-        moves=tuple(
-            Move(
-                placement=Placement(
-                    service=service,
-                    component=ComponentName(move.component),
-                    target=TargetName(move.target),
-                ),
-                exposure=Exposure(internal=move.internal, weight_bps=move.weight),
-            )
-            for move in phase.moves
-        ),
-        bake=phase.bake,
-        bake_max=phase.bake_max,
-        minimum_requests=phase.min_requests,
-        approvals=phase.approve.count,
-        approvers=phase.approve.of,
-        approval_life=phase.approve.within,
-        signals=tuple(
-            SignalSpec(
-                name=signal.name,
-                kind=SignalKind(signal.kind),
-                gate=signal.gate,
-                tolerance=Tolerance(
-                    value=float(signal.tolerate.value), unit=ToleranceUnit(signal.tolerate.unit)
-                ),
-                source=signal.source,
-                settings=tuple(sorted(signal.settings.items())),
-                shadow=signal.shadow is True,
-                new_in_shadow=signal.shadow is not False,
-                limit=_limit(signal.limit),
-                counting=Counting.USERS if signal.count == "users" else Counting.EVENTS,
-                noise=Noise(signal.noise),
-            )
-            for signal in phase.signals
-        ),
-        exercises=tuple(
-            ExerciseSpec(
-                name=exercise.name,
-                minimum_count=exercise.min,
-                source=exercise.source,
-                settings=tuple(sorted(exercise.settings.items())),
-            )
-            for exercise in phase.exercise
-        ),
-        coverage=coverage_from(phase.coverage),
-        window=window_from(phase.window),
-        working_day=working_day_from(phase.working_day),
-    )
-
-
-def _limit(limit: _Limit | None) -> Limit | None:
-    if limit is None:
-        return None
-    return Limit(value=float(limit.value), above=limit.above, effect=Effect(limit.on_breach))
-
-
 def _plan_document(plan: Plan) -> dict[str, Any]:
     return {
         "name": plan.name,
@@ -445,7 +301,7 @@ def _plan_document(plan: Plan) -> dict[str, Any]:
             "alpha_hold": plan.budget.alpha_hold,
             "beta": plan.budget.beta,
         },
-        "phases": [_phase_document(phase) for phase in plan.phases],
+        "phases": [phase_document(phase) for phase in plan.phases],
         **({"warm_up": format_duration(plan.warm_up)} if plan.warm_up else {}),
         **({"stagger": format_duration(plan.stagger)} if plan.stagger else {}),
         **({"supersede": plan.supersede.value} if plan.supersede is not Supersede.QUEUE else {}),
@@ -470,84 +326,6 @@ def _health_document(model: HealthModel) -> dict[str, Any]:
             for node in model.nodes
         ]
     }
-
-
-def _phase_document(phase: Phase) -> dict[str, Any]:
-    return {
-        "name": phase.name,
-        "ring": phase.ring,
-        "moves": [
-            {
-                "component": move.placement.component,
-                "target": move.placement.target,
-                "internal": move.exposure.internal,
-                "weight": format_share(move.exposure.weight_bps),
-            }
-            for move in phase.moves
-        ],
-        "bake": format_duration(phase.bake),
-        "bake_max": format_duration(phase.bake_max),
-        "min_requests": phase.minimum_requests,
-        "approve": _approve_document(phase),
-        "signals": [_signal_document(signal) for signal in phase.signals],
-        "exercise": [
-            {
-                "name": exercise.name,
-                "min": exercise.minimum_count,
-                "source": exercise.source,
-                "settings": dict(exercise.settings),
-            }
-            for exercise in phase.exercises
-        ],
-        **coverage_document(phase.coverage),
-        **window_document(phase.window),
-        **window_document(phase.working_day, key="working_day"),
-    }
-
-
-def _approve_document(phase: Phase) -> dict[str, object]:
-    asked: dict[str, object] = {"count": phase.approvals, "of": phase.approvers}
-    if phase.approval_life is not None:
-        asked["within"] = format_duration(phase.approval_life)
-    return asked
-
-
-def _signal_document(signal: SignalSpec) -> dict[str, Any]:
-    return {
-        "name": signal.name,
-        "kind": signal.kind.value,
-        "gate": signal.gate,
-        "tolerate": {"value": signal.tolerance.value, "unit": signal.tolerance.unit.value},
-        "source": signal.source,
-        "settings": dict(signal.settings),
-        **_counting_document(signal),
-        **_shadow_document(signal),
-        **_limit_document(signal.limit),
-    }
-
-
-def _counting_document(signal: SignalSpec) -> dict[str, Any]:
-    """Return how a signal counts; nothing for the default, so that digests from before it stay."""
-    written: dict[str, Any] = {}
-    if signal.counting is not Counting.EVENTS:
-        written["count"] = signal.counting.value
-    if signal.noise is not Noise.INDEPENDENT:
-        written["noise"] = signal.noise.value
-    return written
-
-
-def _shadow_document(signal: SignalSpec) -> dict[str, Any]:
-    """Return what is written of shadow: nothing where it depends on whether the signal is new."""
-    if signal.shadow or not signal.new_in_shadow:
-        return {"shadow": signal.shadow}
-    return {}
-
-
-def _limit_document(limit: Limit | None) -> dict[str, Any]:
-    if limit is None:
-        return {}
-    written = {"value": limit.value, "above": limit.above, "on_breach": limit.effect.value}
-    return {"limit": written}
 
 
 def _parsed(settings_json: str) -> Any:

@@ -247,7 +247,7 @@ async def test_a_rise_is_not_recorded_once_the_calendar_has_closed(
             refused.append(seen.rollout.phase.name)
             raise
 
-    monkeypatch.setattr("tidegate.usecases.step.still_allowed", late)
+    monkeypatch.setattr("tidegate.usecases.step_scene.still_allowed", late)
 
     with pytest.raises(StateMovedError):
         await pass_time(world, rollout)
