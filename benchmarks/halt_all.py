@@ -113,7 +113,7 @@ async def taken_up(folder: Path) -> Fleet:
     component = MemoryComponent()
     clock = SystemClock()
     with store.begin(read_only=True) as transaction:
-        rollouts = [transaction.rollout(one) for one in transaction.unfinished()]
+        rollouts = transaction.unfinished()
     for rollout in rollouts:
         await put_up(component, rollout)
     outside = Outside(

@@ -270,8 +270,12 @@ class Transaction(Protocol):
         """Return the service's newest rollout that has begun and isn't over, else its newest queued one."""
         ...
 
-    def unfinished(self) -> Sequence[RolloutId]:
-        """Return every rollout that isn't final, or is completed and not settled yet."""
+    def unfinished(self, *, service: ServiceName | None = None) -> Sequence[Rollout]:
+        """
+        Return every rollout that isn't final, or is completed and not settled yet, oldest first.
+
+        Only those of *service* when it is given. What can't be read is left out.
+        """
         ...
 
     def fleet(self, services: Sequence[ServiceName] | None = None) -> Sequence[Rollout]:

@@ -182,21 +182,22 @@ class MemoryTransaction:
         begun = [rollout for rollout in active if rollout.state is not State.PLANNED]
         return max(begun or active, key=_age, default=None)
 
-    def unfinished(self) -> Sequence[RolloutId]:
-        """Return every rollout that isn't final, or is completed and not settled yet."""
+    def unfinished(self, *, service: ServiceName | None = None) -> Sequence[Rollout]:
+        """Return every rollout that isn't final, or is completed and not settled yet, oldest first."""
         open_ones = [
             rollout
             for rollout in self._kept.rollouts.values()
-            if not rollout.is_final or (rollout.state is State.COMPLETED and not rollout.settled)
+            if service in (None, rollout.service)
+            and (not rollout.is_final or (rollout.state is State.COMPLETED and not rollout.settled))
         ]
-        return [rollout.id for rollout in sorted(open_ones, key=_age)]
+        return sorted(open_ones, key=_age)
 
     def fleet(self, services: Sequence[ServiceName] | None = None) -> Sequence[Rollout]:
         """Return each service's newest rollout and all that aren't over or settled, by service."""
         newest: dict[ServiceName, Rollout] = {}
         for rollout in sorted(self._kept.rollouts.values(), key=_age):
             newest[rollout.service] = rollout
-        ids = {*self.unfinished(), *(one.id for one in newest.values())}
+        ids = {one.id for one in (*self.unfinished(), *newest.values())}
         found = (self._kept.rollouts[one] for one in ids)
         wanted = [one for one in found if services is None or one.service in services]
         return sorted(wanted, key=lambda one: (one.service, _age(one)))

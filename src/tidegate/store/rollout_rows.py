@@ -96,6 +96,7 @@ _IS_UNFINISHED = one_of(
     all_of(rollouts.c.state == State.COMPLETED, rollouts.c.settled.is_(False)),
 )
 _UNFINISHED = select(rollouts).where(_IS_UNFINISHED).order_by(rollouts.c.created_at, rollouts.c.id)
+_UNFINISHED_OF_SERVICE = _UNFINISHED.where(rollouts.c.service == bindparam("service"))
 _WATCHED = (
     select(rollouts)
     .where(rollouts.c.state.in_(sorted(WATCHED)))
@@ -252,9 +253,11 @@ class RolloutRows(Rows):
         row = self._read(_ACTIVE_OF_SERVICE, service=service).first()
         return None if row is None else self._parsed(row)
 
-    def unfinished(self) -> Sequence[RolloutId]:
+    def unfinished(self, *, service: ServiceName | None = None) -> Sequence[Rollout]:
         """Return every rollout that is still to be worked on and can be read, oldest first."""
-        return [rollout.id for rollout in self._readable(self._read(_UNFINISHED).all())]
+        if service is None:
+            return self._readable(self._read(_UNFINISHED).all())
+        return self._readable(self._read(_UNFINISHED_OF_SERVICE, service=service).all())
 
     def fleet(self, services: Sequence[ServiceName] | None = None) -> Sequence[Rollout]:
         """Return each service's newest rollout and all that aren't over or settled, by service."""

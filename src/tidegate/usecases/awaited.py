@@ -127,8 +127,7 @@ def awaited(
 
 
 def _in_question(transaction: Transaction, now: datetime) -> Iterator[tuple[Rollout, int]]:
-    for rollout_id in transaction.unfinished():
-        rollout = transaction.rollout(rollout_id)
+    for rollout in transaction.unfinished():
         phase_index = approved_phase(rollout)
         if phase_index is None or rollout.is_return:
             continue

@@ -86,9 +86,9 @@ def wake_blocked(outside: Outside) -> None:
     """Have those looked at that wait for debts."""
     with outside.store.begin(read_only=True) as transaction:
         waiting = [
-            rollout_id
-            for rollout_id in transaction.unfinished()
-            if transaction.rollout(rollout_id).waiting_on.reason is ReasonCode.DEBT
+            rollout.id
+            for rollout in transaction.unfinished()
+            if rollout.waiting_on.reason is ReasonCode.DEBT
         ]
     for rollout_id in waiting:
         outside.wake(rollout_id)

@@ -261,7 +261,7 @@ def _next_number(transaction: Transaction) -> int:
 def _wake(outside: Outside, freeze: Freeze) -> tuple[RolloutId, ...]:
     """Have what the freeze covers looked at again; return what waits for the calendar or would."""
     with outside.store.begin(read_only=True) as transaction:
-        unfinished = [transaction.rollout(one) for one in transaction.unfinished()]
+        unfinished = transaction.unfinished()
     found = [
         rollout
         for rollout in unfinished

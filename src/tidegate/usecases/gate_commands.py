@@ -229,9 +229,8 @@ def _keep(
 def _carried_out_by(
     transaction: Transaction, service: ServiceName, digest: str
 ) -> tuple[RolloutId, ...]:
-    unfinished = set(transaction.unfinished())
     return tuple(
         rollout.id
-        for rollout in transaction.rollouts(service=service)
-        if rollout.id in unfinished and change_digest(rollout.change) == digest
+        for rollout in transaction.unfinished(service=service)
+        if change_digest(rollout.change) == digest
     )

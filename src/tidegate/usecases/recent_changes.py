@@ -87,7 +87,7 @@ def recent_rollouts(transaction: Transaction, access: Access) -> tuple[Rollout, 
     """Return the newest rollouts and all that go on, as far as the caller may read them, newest first."""
     newest = transaction.rollouts(limit=READ_AT_MOST)
     known = {one.id for one in newest}
-    others = [transaction.rollout(one) for one in transaction.unfinished() if one not in known]
+    others = [one for one in transaction.unfinished() if one.id not in known]
     found = [one for one in (*newest, *others) if sees_rollout(access, one)]
     return tuple(sorted(found, key=lambda one: one.created_at, reverse=True))
 

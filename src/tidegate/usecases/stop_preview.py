@@ -33,10 +33,9 @@ class Stoppable:
 
 def stoppable(transaction: Transaction, access: Access, latest: Sequence[Rollout]) -> Stoppable:
     """Return what the caller of *access* could stop; *latest* are rollouts whose rings are named, too."""
-    unfinished = [transaction.rollout(one) for one in transaction.unfinished()]
     readable = tuple(
         one
-        for one in unfinished
+        for one in transaction.unfinished()
         if not (one.is_return or one.is_final) and sees_rollout(access, one)
     )
     return Stoppable(

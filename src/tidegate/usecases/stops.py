@@ -7,7 +7,6 @@ is done for each rollout before that.
 """
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
@@ -247,15 +246,20 @@ async def _wake_covered(outside: Outside, order: StopOrder) -> tuple[RolloutId, 
 
 
 def _covered(outside: Outside, order: StopOrder) -> tuple[RolloutId, ...]:
+    service = _service(order)
     with outside.store.begin(read_only=True) as transaction:
-        unfinished = [transaction.rollout(one) for one in transaction.unfinished()]
+        unfinished = transaction.unfinished(service=service)
     return tuple(rollout.id for rollout in unfinished if stops_now(order, rollout))
 
 
+def _service(order: StopOrder) -> ServiceName | None:
+    """Return the one service whose rollouts *order* can cover, None where it is wider."""
+    return ServiceName(order.name) if order.scope is StopScope.SERVICE else None
+
+
 def _suspects(outside: Outside, order: StopOrder) -> tuple[Rollout, ...]:
-    service = ServiceName(order.name) if order.scope is StopScope.SERVICE else None
     with outside.store.begin(read_only=True) as transaction:
-        newest: Sequence[Rollout] = transaction.rollouts(service=service, limit=READ_AT_MOST)
+        newest = transaction.rollouts(service=_service(order), limit=READ_AT_MOST)
     suspects = [
         rollout
         for rollout in newest

@@ -39,4 +39,4 @@ class EngineWork:
     def unfinished(self) -> Sequence[RolloutId]:
         """Return every rollout that needs turns."""
         with self._outside.store.begin(read_only=True) as transaction:
-            return transaction.unfinished()
+            return [rollout.id for rollout in transaction.unfinished()]

@@ -66,7 +66,7 @@ async def test_another_organisation_is_neither_counted_nor_named() -> None:
     with world.store.begin() as transaction:
         access = access_in(transaction, stranger, now)
         can = stoppable(transaction, access, recent_rollouts(transaction, access))
-        every = [transaction.rollout(one) for one in transaction.unfinished()]
+        every = transaction.unfinished()
 
     assert (can.rollouts, can.services, can.rings) == ((), (), ())
     assert would_stop(every, stranger, StopScope.EVERYTHING, "", now=now) == ()

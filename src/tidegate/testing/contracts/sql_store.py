@@ -214,7 +214,7 @@ class SqlStoreContract(StoreContract):
         for plan in intact_plans:
             execute("UPDATE plans SET record = :record WHERE digest = :digest", **plan._mapping)
 
-        assert seen == ([good], [good.id], [good])
+        assert seen == ([good], [good], [good])
         assert [rollout.rollout_id for rollout in poisoned] == [bad.id]
         assert poisoned[0].because
         with another.begin() as transaction:

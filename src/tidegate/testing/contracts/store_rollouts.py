@@ -238,8 +238,10 @@ class RolloutPromises:
         add(store, settled)
 
         with store.begin() as transaction:
-            unfinished = set(transaction.unfinished())
+            unfinished = {one.id for one in transaction.unfinished()}
+            of_service = transaction.unfinished(service=ServiceName(f"service-{State.BAKING}"))
 
+        assert [one.id for one in of_service] == [State.BAKING.value]
         assert unfinished == {*(set(State) - FINAL), State.COMPLETED.value}
 
     def test_the_fleet_is_what_is_newest_and_what_is_not_over(self, store: Store) -> None:

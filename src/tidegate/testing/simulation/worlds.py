@@ -186,7 +186,7 @@ class _World:
                 return f"{stopped.name} waits"
             return await stopped.go_on()
         with self.bench.store.begin(read_only=True) as transaction:
-            unfinished = list(transaction.unfinished())
+            unfinished = [rollout.id for rollout in transaction.unfinished()]
         if not unfinished:
             return await self._start() if self.draw.random() < 0.2 else "nothing to do"
         rollout_id = self.draw.choice(unfinished)

@@ -119,7 +119,7 @@ def services(
 
 def _known(transaction: Transaction, access: Access) -> list[Known]:
     active: dict[ServiceName, list[Rollout]] = {}
-    for rollout in map(transaction.rollout, transaction.unfinished()):
+    for rollout in transaction.unfinished():
         if not rollout.is_final and sees_rollout(access, rollout):
             active.setdefault(rollout.service, []).append(rollout)
     found = []
