@@ -32,7 +32,7 @@ from tidegate.testing.simulation.invariants import (
 )
 from tidegate.testing.simulation.pure import run_pure_world
 from tidegate.testing.simulation.worlds import run_world
-from tidegate.usecases import evidence, halt, roll_back, step, step_back, step_scene
+from tidegate.usecases import commands, evidence, halt, roll_back, step, step_back, step_scene
 from tidegate.usecases import withdraw as withdrawing
 
 Patch = pytest.MonkeyPatch
@@ -334,6 +334,16 @@ def decisions_are_not_recorded(patch):
         "record_decision",
         lambda transaction, seen, made, after: transaction.save_rollout(after),
     )
+
+
+@mutation(run_world, "the_ledger_tells_when")
+def what_a_person_said_is_told_of_the_start(patch):
+    record = commands.record_command
+
+    def at_the_start(transaction, before, after, **told):
+        return record(transaction, before, after, **told | {"at": after.created_at})
+
+    patch.setattr(commands, "record_command", at_the_start)
 
 
 @mutation(run_world, "every_transition_is_in_the_ledger")

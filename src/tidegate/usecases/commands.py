@@ -76,7 +76,13 @@ def change_rollout(
                 check_at(before, at)
                 after = change(transaction, before)
                 saved = record_command(
-                    transaction, before, after, actor=actor, verb=verb, reason=reason
+                    transaction,
+                    before,
+                    after,
+                    actor=actor,
+                    verb=verb,
+                    reason=reason,
+                    at=outside.clock.now(),
                 )
         except StateMovedError:
             if at is not None or attempt == TRIES:

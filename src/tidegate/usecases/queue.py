@@ -93,6 +93,7 @@ def supersede_queued(
             actor=actor,
             verb="supersede",
             reason=reason,
+            at=now,
         )
         dropped.append(waiting.id)
     return tuple(dropped)

@@ -56,16 +56,23 @@ def record_decision(
 
 
 def record_command(
-    transaction: Transaction, before: Rollout, after: Rollout, *, actor: str, verb: str, reason: str
+    transaction: Transaction,
+    before: Rollout,
+    after: Rollout,
+    *,
+    actor: str,
+    verb: str,
+    reason: str,
+    at: datetime,
 ) -> Rollout:
     """
-    Save *after* with the command of a person that led to it.
+    Save *after* with the command of a person that led to it, said *at* that time.
 
     Raises:
         StateMovedError: somebody else moved the rollout meanwhile; nothing was written.
     """
     saved = transaction.save_rollout(after)
-    note_command(transaction, before, after, actor=actor, verb=verb, reason=reason)
+    note_command(transaction, before, after, actor=actor, verb=verb, reason=reason, at=at)
     return saved
 
 
@@ -77,17 +84,12 @@ def note_command(
     actor: str,
     verb: str,
     reason: str,
-    at: datetime | None = None,
+    at: datetime,
 ) -> None:
-    """
-    Write the ledger entry and outbox message of a command whose rollout is saved already.
-
-    *at* is when it was said, for a command that leaves the rollout as it was.
-    """
-    moved_at = after.state_since if after.state is not before.state else after.created_at
+    """Write the ledger entry and outbox message of a command, said *at* that time, that is saved already."""
     entry = transaction.append(
         NewEntry(
-            at=at or moved_at,
+            at=at,
             rollout_id=after.id,
             service=after.service,
             actor=actor,

@@ -121,7 +121,9 @@ def _return_from(outside: Outside, completed: Rollout, *, actor: str, reason: st
         returning = planned.moved(Event.RECOVERY_STARTED, at=now)
         transaction.save_rollout(replace(completed, settled=True))
         transaction.add_rollout(returning)
-        note_command(transaction, planned, returning, actor=actor, verb="rollback", reason=reason)
+        note_command(
+            transaction, planned, returning, actor=actor, verb="rollback", reason=reason, at=now
+        )
     outside.wake(returning.id)
     return returning
 

@@ -222,7 +222,9 @@ async def start_rollout(
             started = _queue(transaction, planned, proposal, before, actor=actor)
         else:
             started = _begin(transaction, planned, proposal)
-        note_command(transaction, planned, started, actor=actor, verb="start", reason=reason)
+        note_command(
+            transaction, planned, started, actor=actor, verb="start", reason=reason, at=now
+        )
         note_waivers(transaction, started)
     outside.wake(started.id)
     return started

@@ -348,8 +348,11 @@ async def test_an_approval_lets_the_phase_begin(make_bench):
 
     approve_rollout(bench.outside, started.id, actor="carol", comment="looks good")
 
+    said_at = bench.clock.now()
     assert (await bench.step(started.id)).state is State.APPLYING
-    assert bench.ledger(started.id)[-2].rule == "approve"
+    approval = bench.ledger(started.id)[-2]
+    assert (approval.rule, approval.at) == ("approve", said_at)
+    assert said_at > started.created_at
 
 
 async def test_two_approvals_are_two_persons(make_bench):

@@ -290,6 +290,13 @@ def every_transition_is_in_the_ledger(before: Moment, after: Moment) -> Iterator
         yield f"the ledger's chain is broken at entry {broken}"
 
 
+def the_ledger_tells_when(before: Moment, after: Moment) -> Iterator[str]:
+    """I08: what a person said is in the ledger under the time at which it was recorded."""
+    for entry in after.ledger or ():
+        if entry.kind == "command" and not before.at <= entry.at <= after.at:
+            yield f"entry {entry.number} ({entry.rule}) says {entry.at}, after {before.at}"
+
+
 def what_is_over_stays_over(before: Moment, after: Moment) -> Iterator[str]:
     """I09: nothing leaves a final state."""
     if before.rollouts is after.rollouts:
@@ -394,6 +401,7 @@ INVARIANTS: Final[Mapping[str, Invariant]] = {
         generations_only_grow,
         nothing_passes_twice,
         every_transition_is_in_the_ledger,
+        the_ledger_tells_when,
         what_is_over_stays_over,
         the_way_back_is_tried_first,
         good_is_what_outlived_its_quarantine,
@@ -483,10 +491,14 @@ def _rises(before: Moment, after: Moment) -> Iterator[tuple[Placement, Rollout |
 
 
 def _active_on(moment: Moment, placement: Placement) -> Rollout | None:
-    for rollout in moment.rollouts.values():
-        if rollout.state not in FINAL and placement in rollout.plan.placements():
-            return rollout
-    return None
+    """Return the rollout that may move *placement*: of those that aren't over the one that has begun."""
+    found = [
+        rollout
+        for rollout in moment.rollouts.values()
+        if rollout.state not in FINAL and placement in rollout.plan.placements()
+    ]
+    found.sort(key=lambda rollout: rollout.state is State.PLANNED)
+    return found[0] if found else None
 
 
 def _new_passes(before: Moment, after: Moment) -> Iterator[tuple[Rollout, PhasePass]]:
