@@ -13,7 +13,7 @@ from tidegate.domain.approvals.model import VoidApproval
 from tidegate.domain.calendar.seen import ALWAYS_OPEN, CalendarSeen
 from tidegate.domain.emergency.model import Debt
 from tidegate.domain.gates.model import GateSeen
-from tidegate.domain.rollout.decisions import Observation
+from tidegate.domain.rollout.decisions import Ended, Observation
 from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import Rollout
 from tidegate.domain.stops.model import Queued, StopOrder
@@ -23,7 +23,7 @@ from tidegate.usecases.approvals import is_reviewed, void_approvals
 from tidegate.usecases.calendar import calendar_seen
 from tidegate.usecases.debts import blocking_debts
 from tidegate.usecases.gates import gates_seen
-from tidegate.usecases.queue import queued_behind
+from tidegate.usecases.queue import ended_last, queued_behind
 from tidegate.usecases.stops import stop_orders_for
 
 
@@ -37,6 +37,7 @@ class Governance:
     void_approvals: tuple[VoidApproval, ...]
     debts: tuple[Debt, ...]
     queued: Queued | None
+    ended: tuple[Ended, ...]
     is_reviewed: bool
 
 
@@ -44,6 +45,8 @@ def governance_of(transaction: Transaction, rollout: Rollout, now: datetime) -> 
     """Return what is said about *rollout* at *now*; only what its state can depend on is read."""
     waits = rollout.state is State.WAITING
     bakes = rollout.state in (State.BAKING, State.HELD)
+    begins = rollout.state is State.PLANNED
+    queued = queued_behind(transaction, rollout, now) if begins else None
     moves = rollout.state not in (State.HALTED, State.RECOVERING) and not rollout.is_final
     return Governance(
         stop_orders=stop_orders_for(transaction, rollout) if moves else (),
@@ -51,7 +54,8 @@ def governance_of(transaction: Transaction, rollout: Rollout, now: datetime) -> 
         calendar=calendar_seen(transaction, rollout, now) if waits or bakes else ALWAYS_OPEN,
         void_approvals=void_approvals(transaction, rollout, now) if waits else (),
         debts=blocking_debts(transaction, rollout, now) if waits else (),
-        queued=queued_behind(transaction, rollout, now) if rollout.state is State.PLANNED else None,
+        queued=queued,
+        ended=ended_last(transaction, rollout) if begins and queued is None else (),
         is_reviewed=waits and is_reviewed(transaction, rollout, now),
     )
 

@@ -6,10 +6,12 @@ targets, and what they serve then is its baseline. Rule: the order is that of th
 target; a rollout that shares no target with another never waits for it.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
-from tidegate.domain.plan.model import Change
+from tidegate.domain.plan.model import Change, Supersede
 from tidegate.domain.quantities import (
     Generation,
     Placement,
@@ -18,8 +20,8 @@ from tidegate.domain.quantities import (
     TargetName,
     Version,
 )
-from tidegate.domain.rollout.decisions import Observation
-from tidegate.domain.rollout.machine import Event
+from tidegate.domain.rollout.decisions import Ended, Observation
+from tidegate.domain.rollout.machine import Event, State
 from tidegate.domain.rollout.model import ReasonCode, Rollout, WaitingOn, WhoCanAct
 from tidegate.domain.stops.model import Queued
 from tidegate.errors import ActiveRolloutError, StateMovedError
@@ -28,6 +30,9 @@ from tidegate.usecases.emergency_records import urgent_emergency
 from tidegate.usecases.outside import Outside
 from tidegate.usecases.quarantine import end_quarantines
 from tidegate.usecases.record import record_command
+
+_SEEN_TO_END: Final = (State.COMPLETED, State.ROLLED_BACK)
+"""States of a rollout whose end was seen at, or told to, each of its targets."""
 
 
 def targets_of(rollout: Rollout) -> tuple[TargetName, ...]:
@@ -54,12 +59,67 @@ def queued_behind(transaction: Transaction, rollout: Rollout, now: datetime) -> 
     return None
 
 
+def ended_last(transaction: Transaction, rollout: Rollout) -> tuple[Ended, ...]:
+    """Return which rollout ended last at each placement of *rollout* where one did."""
+    latest: dict[Placement, tuple[datetime, Rollout]] = {}
+    for other in transaction.rollouts(service=rollout.service):
+        if other.state not in _SEEN_TO_END or other.finished_at is None:
+            continue
+        for placement in other.plan.placements():
+            known = latest.get(placement)
+            if known is None or known[0] < other.finished_at:
+                latest[placement] = other.finished_at, other
+    return tuple(
+        Ended(
+            placement=placement,
+            rollout_id=other.id,
+            generation=other.generation_on(placement.target),
+            replaced=other.baseline_of(placement) if _replaces(other) else None,
+            may_lag_until=finished_at + other.plan.apply_within,
+        )
+        for placement in rollout.plan.placements()
+        if placement in latest
+        for finished_at, other in [latest[placement]]
+    )
+
+
+def _replaces(rollout: Rollout) -> bool:
+    """Return whether what everyone is served became another when *rollout* ended."""
+    return not rollout.is_install and (rollout.state is State.COMPLETED or rollout.is_return)
+
+
 def in_the_way(
     transaction: Transaction, service: ServiceName, targets: tuple[TargetName, ...]
 ) -> tuple[RolloutId, ...]:
     """Return the rollouts of *service* that move or wait for one of *targets*."""
     waiting = (one for one in transaction.queued(service) if set(targets) & set(targets_of(one)))
     return (*transaction.holders(service, targets), *(one.id for one in waiting))
+
+
+def line_up(
+    transaction: Transaction, planned: Rollout, before: Sequence[RolloutId], *, actor: str
+) -> Rollout:
+    """Add *planned* behind the rollouts *before*; by its plan, in the place of those that wait."""
+    queued = replace(
+        planned,
+        waiting_on=WaitingOn(
+            reason=ReasonCode.QUEUE,
+            detail=f"it waits for rollout {', '.join(before)}",
+            until=None,
+            who_can_act=WhoCanAct.NOBODY,
+        ),
+    )
+    transaction.queue_rollout(queued)
+    if planned.plan.supersede is not Supersede.QUEUE:
+        supersede_queued(transaction, queued, actor=actor, now=planned.created_at)
+    return queued
+
+
+def put_off(transaction: Transaction, planned: Rollout, behind: str) -> Rollout:
+    """Add *planned* as the next in the queue, to begin when its targets aren't *behind* any more."""
+    next_one = replace(planned, waiting_on=replace(planned.waiting_on, detail=behind))
+    transaction.queue_rollout(next_one)
+    return next_one
 
 
 def bundled_versions(

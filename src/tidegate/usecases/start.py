@@ -34,19 +34,30 @@ from tidegate.domain.quantities import (
     TargetName,
     Version,
 )
+from tidegate.domain.rollout.decisions import Seen
 from tidegate.domain.rollout.machine import Event, State
 from tidegate.domain.rollout.model import ReasonCode, Rollout, WaitingOn, WhoCanAct
-from tidegate.errors import ActiveRolloutError, InvalidRequestError, RefusedError
+from tidegate.domain.rollout.seen import not_yet_shown
+from tidegate.errors import ActiveRolloutError, InvalidRequestError, RefusedError, StateMovedError
 from tidegate.ports.component import Applied
 from tidegate.ports.store import ServiceRecord, Transaction
 from tidegate.usecases.emergency_start import Hurry, begin_under, hurry
 from tidegate.usecases.forecast_findings import refuse_unprovable
 from tidegate.usecases.gates import note_waivers
 from tidegate.usecases.new_signals import begin_in_shadow, with_shadows
+from tidegate.usecases.observe import seen
 from tidegate.usecases.outside import Outside
 from tidegate.usecases.policies import policy_in_force
 from tidegate.usecases.quarantine import end_quarantines
-from tidegate.usecases.queue import bundled_versions, in_the_way, supersede_queued, targets_of
+from tidegate.usecases.queue import (
+    bundled_versions,
+    ended_last,
+    in_the_way,
+    line_up,
+    put_off,
+    supersede_queued,
+    targets_of,
+)
 from tidegate.usecases.record import note_command
 from tidegate.usecases.resources import resource_of_service
 from tidegate.usecases.withdraw import issue, with_generations
@@ -60,8 +71,8 @@ class Proposal:
     """
     What a start would do: the resolved service with its plan, the change, and what it replaces.
 
-    `in_force` is the generation that each target was seen to follow, `shadowed` the signals that begin
-    in shadow because they are new, `hurried` what an emergency made of the plan.
+    `seen` is what the targets showed, `in_force` the generation that each of them follows, `shadowed` the
+    signals that begin in shadow because they are new, `hurried` what an emergency made of the plan.
     """
 
     spec: ServiceSpec
@@ -70,6 +81,7 @@ class Proposal:
     plan_hash: str
     baselines: tuple[tuple[Placement, Version], ...]
     in_force: tuple[tuple[TargetName, Generation], ...]
+    seen: tuple[Seen, ...]
     is_install: bool
     shadowed: tuple[str, ...] = ()
     hurried: Hurry | None = None
@@ -147,6 +159,7 @@ async def propose(
         ),
         baselines=baselines,
         in_force=_in_force(observed),
+        seen=tuple(seen(applied) for applied in observed),
         is_install=is_install,
         shadowed=shadowed,
         hurried=hurried,
@@ -215,11 +228,17 @@ async def start_rollout(
         )
         reason = ", ".join(f"{c.component}={c.to.name}" for c in proposal.change.components)
         before = in_the_way(transaction, planned.service, targets_of(planned))
+        behind = not_yet_shown(proposal.seen, ended_last(transaction, planned), now)
+        if behind and (proposal.hurried is not None or proposal.is_install):
+            raise StateMovedError(behind, hint="start it again in a moment")
         if proposal.hurried is not None:
             started = _begin_hurried(transaction, planned, proposal, proposal.hurried)
         elif before:
             planned = replace(planned, joined=_joined(transaction, planned))
-            started = _queue(transaction, planned, proposal, before, actor=actor)
+            _refuse_first(proposal, before)
+            started = line_up(transaction, planned, before, actor=actor)
+        elif behind:
+            started = put_off(transaction, planned, behind)
         else:
             started = _begin(transaction, planned, proposal)
         note_command(
@@ -285,34 +304,12 @@ def _begin_hurried(
     return begun
 
 
-def _queue(
-    transaction: Transaction,
-    planned: Rollout,
-    proposal: Proposal,
-    before: Sequence[RolloutId],
-    *,
-    actor: str,
-) -> Rollout:
-    """Add *planned* behind the rollouts *before*; by its plan, in the place of those that wait."""
+def _refuse_first(proposal: Proposal, before: Sequence[RolloutId]) -> None:
     if proposal.is_install:
         raise ActiveRolloutError(
-            f"rollout {before[0]} deploys {planned.service} for the first time",
+            f"rollout {before[0]} deploys {proposal.spec.name} for the first time",
             hint="wait until it's over: before that there is no baseline to compare with",
         )
-    queued = replace(planned, waiting_on=_its_turn(before))
-    transaction.queue_rollout(queued)
-    if planned.plan.supersede is not Supersede.QUEUE:
-        supersede_queued(transaction, queued, actor=actor, now=planned.created_at)
-    return queued
-
-
-def _its_turn(before: Sequence[RolloutId]) -> WaitingOn:
-    return WaitingOn(
-        reason=ReasonCode.QUEUE,
-        detail=f"it waits for rollout {', '.join(before)}",
-        until=None,
-        who_can_act=WhoCanAct.NOBODY,
-    )
 
 
 def new_rollout(

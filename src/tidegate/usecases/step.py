@@ -75,6 +75,7 @@ async def step(outside: Outside, rollout_id: RolloutId) -> Turn:
         void_approvals=said.void_approvals,
         debts=said.debts,
         queued=said.queued,
+        ended=said.ended,
         is_reviewed=said.is_reviewed,
         # Read last: what was observed is never younger than the time it is judged at.
         now=outside.clock.now(),

@@ -6,7 +6,7 @@ Each line names what isn't as it should be; the rest is well (see `testing.simul
 
 import math
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,9 +14,16 @@ import pytest
 from tidegate.domain.health.evidence import NO_EVIDENCE
 from tidegate.domain.health.readings import Quality
 from tidegate.domain.plan.model import ExerciseSpec, Recovery
-from tidegate.domain.quantities import NO_EXPOSURE, Exposure, Generation, TargetName, Version
+from tidegate.domain.quantities import (
+    NO_EXPOSURE,
+    Exposure,
+    Generation,
+    RolloutId,
+    TargetName,
+    Version,
+)
 from tidegate.domain.rollout.decide import decide
-from tidegate.domain.rollout.decisions import FULL_EXPOSURE, Observation
+from tidegate.domain.rollout.decisions import FULL_EXPOSURE, Ended, Observation
 from tidegate.domain.rollout.machine import FINAL, State
 from tidegate.domain.rollout.model import (
     Halt,
@@ -127,6 +134,19 @@ def needing_approvals(count: int, phase_index: int = 0, **changes: Any) -> Rollo
 
 def seen(rollout: Rollout, **changes: Any):
     return all_as_wanted(rollout, **changes)
+
+
+def ended_there(
+    *, replaced: Version | None = None, may_lag_until: datetime = BAKED + timedelta(minutes=2)
+) -> Ended:
+    """Return that a rollout ended last at the one target, with generation 7."""
+    return Ended(
+        placement=EU,
+        rollout_id=RolloutId("before"),
+        generation=Generation(7),
+        replaced=replaced,
+        may_lag_until=may_lag_until,
+    )
 
 
 def late(seconds: float):
@@ -906,6 +926,48 @@ AFTER_THE_END_CASES = [
         for state in sorted(FINAL - {State.COMPLETED})
     ),
     case("planned, and its targets are free", a_rollout(), "begin", "queue", placements=()),
+    case(
+        "planned, and its target lags behind the rollout before",
+        a_rollout(),
+        "hold",
+        "queue",
+        reason=ReasonCode.STARTING,
+        placements=seen(a_rollout(), generation=Generation(6)),
+        ended=(ended_there(),),
+    ),
+    case(
+        "planned, and its target was put back to an older generation since",
+        a_rollout(),
+        "begin",
+        "queue",
+        placements=seen(a_rollout(), generation=Generation(6)),
+        ended=(ended_there(may_lag_until=BAKED),),
+    ),
+    case(
+        "planned, and its target shows what the rollout before replaced, however late",
+        a_rollout(),
+        "hold",
+        "queue",
+        reason=ReasonCode.STARTING,
+        placements=seen(a_rollout(), generation=Generation(7)),
+        ended=(ended_there(replaced=BASELINE, may_lag_until=BAKED),),
+    ),
+    case(
+        "planned, and its target shows what the rollout before made the baseline",
+        a_rollout(),
+        "begin",
+        "queue",
+        placements=seen(a_rollout(), generation=Generation(7)),
+        ended=(ended_there(replaced=ANOTHER),),
+    ),
+    case(
+        "planned, and its target was stopped by hand since",
+        a_rollout(),
+        "begin",
+        "queue",
+        placements=seen(a_rollout(), generation=Generation(8)),
+        ended=(ended_there(replaced=BASELINE),),
+    ),
 ]
 
 CASES = {

@@ -11,6 +11,7 @@ from tidegate.domain.rollout.decisions import Observation
 from tidegate.domain.rollout.machine import State
 from tidegate.domain.rollout.model import HaltCause, ReasonCode, Rollout
 from tidegate.domain.stops.model import Queued
+from tidegate.drivers.component.memory import MemoryComponent, Mishap
 from tidegate.errors import RefusedError, StateMovedError
 from tidegate.testing.memory_world import DOCUMENT, MemoryWorld
 from tidegate.usecases.abandon import abandon_rollout
@@ -102,6 +103,53 @@ async def test_after_a_rollback_it_begins_from_what_was_served_before(world: Mem
     begun = await world.run(second.id, until=is_begun)
 
     assert {version.name for _, version in begun.baselines} == {"1.0.0"}
+
+
+@pytest.mark.parametrize("lag", [1, 2, 5])
+async def test_its_turn_waits_for_answers_from_after_the_rollout_before(lag: int) -> None:
+    """A target that lags shows 1.0.0 for a while: nobody could go back to what isn't served any more."""
+    world = MemoryWorld(component=MemoryComponent(lag_observes=lag))
+    await world.installed(document=ONE_PHASE)
+    first = await world.start("1.1.0", document=ONE_PHASE)
+    second = await world.start("1.2.0", document=ONE_PHASE)
+
+    await world.run(first.id, until=[State.COMPLETED])
+    begun = await world.run(second.id, until=is_begun)
+
+    assert {version.name for _, version in begun.baselines} == {"1.1.0"}
+    await roll_back(world.outside, second.id, actor="alice", reason="not wanted")
+    await world.run(second.id, until=[State.ROLLED_BACK])
+
+
+async def test_a_start_right_after_an_end_is_put_off_until_the_target_shows_it() -> None:
+    """It isn't refused, and it doesn't begin from what was served a moment ago."""
+    world = MemoryWorld(component=MemoryComponent(lag_observes=3))
+    await world.installed(document=ONE_PHASE)
+    first = await world.start("1.1.0", document=ONE_PHASE)
+    await world.run(first.id, until=[State.COMPLETED])
+
+    second = await world.start("1.2.0", document=ONE_PHASE)
+
+    assert second.state is State.PLANNED
+    assert f"doesn't show yet what rollout {first.id} ended with" in second.waiting_on.detail
+    begun = await world.run(second.id, until=is_begun)
+    assert {version.name for _, version in begun.baselines} == {"1.1.0"}
+
+
+async def test_what_was_just_deployed_for_the_first_time_is_not_deployed_so_again() -> None:
+    """An old answer says that nothing is served there; nobody would be compared with anything."""
+    answers = {"observe": Mishap.NONE}
+    component = MemoryComponent(mishap=lambda method: answers.get(method, Mishap.NONE))
+    world = MemoryWorld(component=component)
+    first = await world.start("1.0.0", document=ONE_PHASE)
+    await world.run(first.id, until=[State.COMPLETED])
+    answers["observe"] = Mishap.OLD_READ
+
+    with pytest.raises(StateMovedError, match="doesn't show yet"):
+        await world.start("1.1.0", document=ONE_PHASE)
+
+    answers["observe"] = Mishap.NONE
+    assert not (await world.start("1.1.0", document=ONE_PHASE)).is_install
 
 
 async def test_a_halted_rollout_keeps_its_place_until_somebody_acts(world: MemoryWorld) -> None:

@@ -67,6 +67,7 @@ from tidegate.domain.rollout.seen import (
     first_finished,
     first_unsettled,
     is_last_phase,
+    not_yet_shown,
     pass_of_phase_before,
     watch_silence,
 )
@@ -108,6 +109,9 @@ def _decide_planned(seen: Observation) -> Decision:
     if ordered:
         # It would begin only to be stopped, and one that withdraws would leave it to a person.
         return hold("stop-order", ordered, ReasonCode.STOP_ORDER, who=WhoCanAct.OPERATOR)
+    behind = not_yet_shown(seen.placements, seen.ended, seen.now)
+    if behind:
+        return hold("queue", behind, ReasonCode.STARTING)
     for here in seen.placements:
         # What it is compared with, and goes back to, is what is served when it begins.
         if here.serving is None:

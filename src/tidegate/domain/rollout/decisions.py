@@ -19,6 +19,7 @@ from tidegate.domain.quantities import (
     Exposure,
     Generation,
     Placement,
+    RolloutId,
     Version,
 )
 from tidegate.domain.rollout.alarms import Alarm
@@ -50,6 +51,22 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """
+    The rollout that ended last at a placement: what an answer from before that end would show.
+
+    `replaced` is what everyone was served there until then, None where that is so still. `may_lag_until` is
+    when the target will have had the time that it may take to serve what it is told.
+    """
+
+    placement: Placement
+    rollout_id: RolloutId
+    generation: Generation
+    replaced: Version | None
+    may_lag_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """
     All that a decision may depend on. If it isn't a field, it isn't an input.
@@ -58,7 +75,8 @@ class Observation:
     something, known only while this one waits to raise its own exposure. `stop_orders` are those in force
     that cover a placement of it. `gates` are those of the phase that is waited for, and all deferred
     ones. `void_approvals` don't count now. `debts` are overdue and block it. `queued` says who is before
-    it in the queue. `is_reviewed` is whether a gate of kind review is green.
+    it in the queue, `ended` what those left who were before it. `is_reviewed` is whether a gate of kind
+    review is green.
     """
 
     now: datetime
@@ -73,6 +91,7 @@ class Observation:
     void_approvals: tuple[VoidApproval, ...] = ()
     debts: tuple[Debt, ...] = ()
     queued: Queued | None = None
+    ended: tuple[Ended, ...] = ()
     is_reviewed: bool = False
 
 

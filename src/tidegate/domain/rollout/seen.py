@@ -5,6 +5,9 @@ Each function answers one question about what was seen (is it served as asked, i
 does the evidence belong to this phase), in words where people read the answer.
 """
 
+from collections.abc import Iterable
+from datetime import datetime
+
 from tidegate.domain.durations import rough_duration
 from tidegate.domain.health.evidence import NO_EVIDENCE, Evidence
 from tidegate.domain.plan.model import Effect, Phase
@@ -15,6 +18,7 @@ from tidegate.domain.quantities import (
 )
 from tidegate.domain.rollout.alarms import Alarm, concerns, effect_by_severity
 from tidegate.domain.rollout.decisions import (
+    Ended,
     Observation,
     Seen,
 )
@@ -183,6 +187,26 @@ def first_unsettled(seen: Observation) -> str | None:
         if wanted != NO_EXPOSURE and here.candidate != change:
             served = here.candidate.name if here.candidate else "nothing"
             return f"{here.placement} serves {served} as candidate"
+    return None
+
+
+def not_yet_shown(placements: Iterable[Seen], ended: Iterable[Ended], now: datetime) -> str | None:
+    """
+    Return where an answer is from before an earlier rollout ended there, in words, or None.
+
+    A target may show for a while what was. Taken for what is served, that would be the baseline of a
+    rollout that can neither go on from it nor back to it. An older generation counts only for that while:
+    after it the target was put back, and what it shows is so.
+    """
+    left = {one.placement: one for one in ended}
+    for here in placements:
+        before = left.get(here.placement)
+        if before is None:
+            continue
+        lags = here.generation < before.generation and now < before.may_lag_until
+        unfinished = here.generation == before.generation and here.serving == before.replaced
+        if lags or (unfinished and before.replaced is not None):
+            return f"{here.placement} doesn't show yet what rollout {before.rollout_id} ended with"
     return None
 
 
