@@ -235,7 +235,7 @@ async def start_rollout(
             started = _begin_hurried(transaction, planned, proposal, proposal.hurried)
         elif before:
             planned = replace(planned, joined=_joined(transaction, planned))
-            _refuse_first(proposal, before)
+            _refuse_behind_first(proposal, before)
             started = line_up(transaction, planned, before, actor=actor)
         elif behind:
             started = put_off(transaction, planned, behind)
@@ -304,7 +304,7 @@ def _begin_hurried(
     return begun
 
 
-def _refuse_first(proposal: Proposal, before: Sequence[RolloutId]) -> None:
+def _refuse_behind_first(proposal: Proposal, before: Sequence[RolloutId]) -> None:
     if proposal.is_install:
         raise ActiveRolloutError(
             f"rollout {before[0]} deploys {proposal.spec.name} for the first time",

@@ -936,6 +936,15 @@ AFTER_THE_END_CASES = [
         ended=(ended_there(),),
     ),
     case(
+        "planned, and its target doesn't answer",
+        a_rollout(),
+        "hold",
+        "queue",
+        reason=ReasonCode.QUEUE,
+        placements=seen(a_rollout(), generation=Generation(0), serving=None, settled=False),
+        ended=(ended_there(),),
+    ),
+    case(
         "planned, and its target was put back to an older generation since",
         a_rollout(),
         "begin",

@@ -109,14 +109,14 @@ def _decide_planned(seen: Observation) -> Decision:
     if ordered:
         # It would begin only to be stopped, and one that withdraws would leave it to a person.
         return hold("stop-order", ordered, ReasonCode.STOP_ORDER, who=WhoCanAct.OPERATOR)
-    behind = not_yet_shown(seen.placements, seen.ended, seen.now)
-    if behind:
-        return hold("queue", behind, ReasonCode.STARTING)
+    # What it is compared with, and goes back to, is what is served when it begins.
     for here in seen.placements:
-        # What it is compared with, and goes back to, is what is served when it begins.
         if here.serving is None:
             missing = here.why_not or f"nothing is served at {here.placement}"
             return hold("queue", missing, ReasonCode.QUEUE, who=WhoCanAct.OPERATOR)
+    behind = not_yet_shown(seen.placements, seen.ended, seen.now)
+    if behind:
+        return hold("queue", behind, ReasonCode.STARTING)
     if seen.placements and all(
         here.serving == seen.rollout.change.version_of(here.placement.component)
         for here in seen.placements
