@@ -43,8 +43,8 @@ CALIBRATED_RATIOS = (1 / 50, 1 / 12, 1 / 4, 1 / 2, 1 / 1.3, 1.3, 2.0, 4.0, 12.0,
 EXPONENT_STEPS = 24
 """Powers are multiples of one part in so many."""
 
-PRIOR_BURST = 4.0
-"""Events of the burst that's taken as seen before the first trial: powers begin at a quarter."""
+PRIOR_BURST = 8.0
+"""Events of the burst that's taken as seen before the first trial: powers begin at an eighth."""
 
 PRIOR_TRIALS = 100.0
 """Trials among which that burst is taken as seen. Only what they exceed 1 by counts, not how many."""

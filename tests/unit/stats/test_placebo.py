@@ -50,7 +50,7 @@ def test_a_tick_multiplies_by_the_likelihood_ratio_to_a_power_known_before():
 
     after = placebo.update(state, [2], [3], 0.25, np.full(SHARDS, 9.0), np.full(SHARDS, 100.0))
 
-    assert 0.15 < power < 0.3
+    assert 0.1 < power < 0.15
     expected = math.log(0.7 * 2.048**power + 0.3)
     assert placebo.log_e_value(after)[0] == pytest.approx(expected)
 
@@ -107,6 +107,8 @@ def test_a_harmless_candidate_is_halted_at_most_as_often_as_promised(runs, stays
 
     assert stays_below(highest >= math.log(20), 0.05)
     assert stays_below(highest >= math.log(100), 0.01)
+    # Where the first powers are too bold it shows here: few runs, and those without any bound.
+    assert stays_below(highest >= math.log(1000), 0.001)
 
 
 def test_the_check_rejects_the_test_that_takes_events_as_independent(runs, stays_below):
