@@ -23,7 +23,7 @@ from tidegate.domain.rollout.model import (
 )
 from tidegate.domain.rollout.seen import wanted_exposure
 from tidegate.testing.builders import BASELINE, CANDIDATE, START, a_placement, a_plan, a_rollout
-from tidegate.testing.simulation.invariants import why_not_enough
+from tidegate.testing.simulation.said_once_more import why_not_enough
 from tidegate.testing.simulation.situations import (
     a_pass,
     all_as_wanted,

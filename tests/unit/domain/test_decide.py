@@ -186,6 +186,21 @@ def case(
     )
 
 
+def after_another(
+    name: str, action: str, *, shows: int, reason: ReasonCode | None = None, **ended: Any
+) -> Case:
+    """Return a turn after a rollout that ended with generation 7, whose target *shows* one."""
+    return case(
+        f"planned, after another: {name}",
+        a_rollout(),
+        action,
+        "queue",
+        reason=reason,
+        placements=seen(a_rollout(), generation=Generation(shows)),
+        ended=(ended_there(**ended),),
+    )
+
+
 def with_evidence(name: str, rollout: Rollout, action: str, rule: str, **more: Any) -> Case:
     outcome = {key: more.pop(key) for key in ("reason", "cause") if key in more}
     now = more.pop("now", BAKED)
@@ -926,15 +941,18 @@ AFTER_THE_END_CASES = [
         for state in sorted(FINAL - {State.COMPLETED})
     ),
     case("planned, and its targets are free", a_rollout(), "begin", "queue", placements=()),
-    case(
-        "planned, and its target lags behind the rollout before",
-        a_rollout(),
+    after_another("its target lags", "hold", shows=6, reason=ReasonCode.STARTING),
+    after_another("it was put back since", "begin", shows=6, may_lag_until=BAKED),
+    after_another(
+        "its target shows what that replaced, however late",
         "hold",
-        "queue",
+        shows=7,
         reason=ReasonCode.STARTING,
-        placements=seen(a_rollout(), generation=Generation(6)),
-        ended=(ended_there(),),
+        replaced=BASELINE,
+        may_lag_until=BAKED,
     ),
+    after_another("its target shows what that brought", "begin", shows=7, replaced=ANOTHER),
+    after_another("its target was stopped by hand since", "begin", shows=8, replaced=BASELINE),
     case(
         "planned, and its target doesn't answer",
         a_rollout(),
@@ -943,39 +961,6 @@ AFTER_THE_END_CASES = [
         reason=ReasonCode.QUEUE,
         placements=seen(a_rollout(), generation=Generation(0), serving=None, settled=False),
         ended=(ended_there(),),
-    ),
-    case(
-        "planned, and its target was put back to an older generation since",
-        a_rollout(),
-        "begin",
-        "queue",
-        placements=seen(a_rollout(), generation=Generation(6)),
-        ended=(ended_there(may_lag_until=BAKED),),
-    ),
-    case(
-        "planned, and its target shows what the rollout before replaced, however late",
-        a_rollout(),
-        "hold",
-        "queue",
-        reason=ReasonCode.STARTING,
-        placements=seen(a_rollout(), generation=Generation(7)),
-        ended=(ended_there(replaced=BASELINE, may_lag_until=BAKED),),
-    ),
-    case(
-        "planned, and its target shows what the rollout before made the baseline",
-        a_rollout(),
-        "begin",
-        "queue",
-        placements=seen(a_rollout(), generation=Generation(7)),
-        ended=(ended_there(replaced=ANOTHER),),
-    ),
-    case(
-        "planned, and its target was stopped by hand since",
-        a_rollout(),
-        "begin",
-        "queue",
-        placements=seen(a_rollout(), generation=Generation(8)),
-        ended=(ended_there(replaced=BASELINE),),
     ),
 ]
 

@@ -1,10 +1,16 @@
-"""Under an emergency a smaller suite must have passed before; all of the tests are owed."""
+"""
+What an emergency doesn't skip: a smaller suite must have passed before and all of the tests are owed, and it
+begins from what is served now.
+"""
 
 import pytest
 from gated import goes
 
 from tidegate.domain.access.model import Caller, CallerKind
+from tidegate.domain.rollout.machine import State
+from tidegate.drivers.component.memory import MemoryComponent, Mishap
 from tidegate.drivers.gate.every import every_gate
+from tidegate.errors import StateMovedError
 from tidegate.testing.memory_world import DOCUMENT, MemoryWorld, the_shop
 from tidegate.usecases.bus import perform
 from tidegate.usecases.emergencies import Declaration
@@ -13,6 +19,7 @@ from tidegate.usecases.gate_commands import SubmitEvidence
 from tidegate.usecases.policy_commands import ApplyPolicy
 from tidegate.usecases.rollout_commands import StartRollout
 
+ASKS = ", approve: 1 of team-release"
 GATES = "gates: {before_start: [{tests: integration}]}\n"
 POLICY = """\
 version: 1
@@ -46,17 +53,23 @@ CAROL, DAVE = a_commander("carol"), a_commander("dave")
 
 
 @pytest.fixture
-async def world(tmp_path):
-    made = MemoryWorld()
+def answers():
+    """Return what goes wrong with the target's answers, by method; nothing at first."""
+    return {}
+
+
+@pytest.fixture
+async def world(tmp_path, answers):
+    component = MemoryComponent(mishap=lambda method: answers.get(method, Mishap.NONE))
+    made = MemoryWorld(component=component)
     made.gates.update(every_gate(tmp_path))
     await made.installed()
     await perform(made.outside, CAROL, ApplyPolicy(text=POLICY, at="", reason="our rules"))
     return made
 
 
-@pytest.fixture
-async def hurried(world):
-    """Return a rollout that began under an emergency which two people authorised."""
+async def authorised(world):
+    """Return the start under an emergency which two people authorised."""
     service = the_shop(DOCUMENT + GATES)
     declaration = Declaration(
         resolved=service,
@@ -70,8 +83,13 @@ async def hurried(world):
     declared = await perform(world.outside, CAROL, DeclareEmergency(said=declaration))
     name = declared.emergency.id
     await perform(world.outside, DAVE, ApproveEmergency(emergency=name, reason="seen it"))
-    start = StartRollout(resolved=service, versions={"code": "2.0.0"}, emergency=name)
-    return await perform(world.outside, CAROL, start)
+    return StartRollout(resolved=service, versions={"code": "2.0.0"}, emergency=name)
+
+
+@pytest.fixture
+async def hurried(world):
+    """Return a rollout that began under such an emergency."""
+    return await perform(world.outside, CAROL, await authorised(world))
 
 
 async def submit(world, content):
@@ -103,3 +121,18 @@ async def test_other_suites_that_passed_do_not_stand_in(world, hurried):
     await submit(world, OTHERS)
 
     assert not await goes(world, hurried)
+
+
+async def test_it_does_not_begin_from_what_was_served_a_moment_ago(world, answers):
+    """A target shows what the rollout before replaced: the start is repeated, with the same authority."""
+    before = await world.start("1.1.0", document=DOCUMENT.replace(ASKS, ""))
+    await world.run(before.id, until=[State.COMPLETED])
+    start = await authorised(world)
+    answers["observe"] = Mishap.OLD_READ
+
+    with pytest.raises(StateMovedError, match="doesn't show yet"):
+        await perform(world.outside, CAROL, start)
+
+    answers.clear()
+    begun = await perform(world.outside, CAROL, start)
+    assert {version.name for _, version in begun.baselines} == {"1.1.0"}

@@ -2,24 +2,20 @@
 What must hold in every world, after every event: the promises of the engine as small functions.
 
 Each looks at two moments that follow each other and says what is broken between them. None of them
-uses the code whose promise it checks: what a phase allows, or what is proof enough, is said here once
-more, as plainly as possible. They are usable on any recorded history, of a simulation or of a server.
+uses the code whose promise it checks: what a phase allows, or what is proof enough, is in
+`said_once_more`. They are usable on any recorded history, of a simulation or of a server.
 
 The numbers are those of the product's list of invariants.
 """
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
-from tidegate.domain.health.readings import Quality
 from tidegate.domain.quantities import (
-    FULL_WEIGHT_BPS,
     NO_EXPOSURE,
-    Exposure,
     Placement,
     RolloutId,
 )
@@ -30,15 +26,12 @@ from tidegate.drivers.component.fencing import Served
 from tidegate.ports.store import LastKnownGood, LedgerEntry
 from tidegate.store.ledger import GENESIS_HASH, verify_chain
 from tidegate.testing.simulation import invariants_of_stops as stops
+from tidegate.testing.simulation.said_once_more import INTERNAL, allowed_exposure, why_not_enough
 
 STOPPED: Final = frozenset({State.HALTED, State.RECOVERING})
-MOVED: Final = frozenset({State.APPLYING, State.BAKING, State.HELD})
 
 GRAVE: Final = 3.0
 """Evidence of harm, in nats, from which on also a decision that changes nothing is looked into."""
-
-_INTERNAL: Final = Exposure(internal=True, weight_bps=0)
-_EVERYONE: Final = Exposure(internal=True, weight_bps=FULL_WEIGHT_BPS)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -325,7 +318,7 @@ def the_way_back_is_tried_first(before: Moment, after: Moment) -> Iterator[str]:
         if step == (Rehearsal.NOT_TRIED, Rehearsal.PROVEN) and now.is_install:
             continue
         if step in ((Rehearsal.FORWARD, Rehearsal.BACK), (Rehearsal.BACK, Rehearsal.PROVEN)):
-            wanted = _INTERNAL if now.rehearsal is Rehearsal.BACK else NO_EXPOSURE
+            wanted = INTERNAL if now.rehearsal is Rehearsal.BACK else NO_EXPOSURE
             if made is None or not all(
                 here.settled and here.exposure == wanted for here in made[0].placements
             ):
@@ -412,63 +405,6 @@ INVARIANTS: Final[Mapping[str, Invariant]] = {
         trouble_of_both_holds,
     )
 }
-
-
-# --- said once more, plainly -----------------------------------------------------------------
-
-
-def allowed_exposure(rollout: Rollout, placement: Placement) -> Exposure:
-    """Return the most that *rollout*, as it is recorded, lets *placement* expose."""
-    if rollout.is_return and rollout.state is State.RECOVERING:
-        return _EVERYONE
-    if rollout.state is State.WAITING and rollout.rehearsal is Rehearsal.FORWARD:
-        return _INTERNAL
-    if rollout.state not in MOVED:
-        # Waiting for the next phase, the one before stays exposed, but nothing rises.
-        return NO_EXPOSURE
-    allowed = NO_EXPOSURE
-    for phase in rollout.plan.phases[: rollout.phase_index + 1]:
-        for move in phase.moves:
-            if move.placement == placement and move.exposure.exceeds(allowed):
-                allowed = move.exposure
-    return allowed
-
-
-def why_not_enough(seen: Observation) -> str:
-    """Return why what was seen doesn't prove the phase that is baked; empty when it does."""
-    rollout, evidence = seen.rollout, seen.evidence
-    phase, budget = rollout.phase, rollout.plan.budget
-    if (evidence.attempt, evidence.phase_began_at) != (rollout.attempt, rollout.phase_since):
-        return "the evidence is of another bake"
-    if evidence.last_tick_at is None or seen.now - evidence.last_tick_at > rollout.plan.stale_after:
-        return f"the evidence is of {evidence.last_tick_at}"
-    counts = {exercise.name: exercise.count for exercise in evidence.exercises}
-    for exercise in phase.exercises:
-        if counts.get(exercise.name, 0) < exercise.minimum_count:
-            return f"{exercise.name} was not exercised"
-    if all(move.exposure.weight_bps == 0 for move in phase.moves):
-        return ""
-    if phase.coverage is not None:
-        uncovered = stops.why_not_covered(phase.coverage, evidence.coverage)
-        if uncovered:
-            return uncovered
-    if not evidence.log_e_harm < math.log(1.0 / budget.alpha_hold):
-        return f"the evidence of harm is {evidence.log_e_harm}"
-    beside = any(0 < move.exposure.weight_bps < FULL_WEIGHT_BPS for move in phase.moves)
-    carried = {name for passed in rollout.passes for name in passed.certified}
-    found = {signal.signal: signal for signal in evidence.signals}
-    for spec in phase.signals:
-        signal = found.get(spec.name)
-        if signal is None or signal.quality is not Quality.GOOD:
-            return f"{spec.name} is {signal.quality.value if signal else 'absent'}"
-        if not spec.gate:
-            continue
-        if not beside and spec.name not in carried:
-            return f"{spec.name} was never proven beside a baseline"
-        if beside and not signal.log_e_safe >= math.log(1.0 / budget.beta):
-            return f"{spec.name} has {signal.log_e_safe} for its safety"
-    most = max((signal.candidate_total for signal in evidence.signals), default=0)
-    return "" if most >= phase.minimum_requests else f"only {most} requests were served"
 
 
 def _was_finished(seen: Observation) -> bool:
