@@ -3,6 +3,7 @@ What tests of several folders share: real servers that are started once for all 
 run in one process.
 """
 
+import signal
 from collections.abc import Iterator
 from itertools import count
 from typing import Any
@@ -17,6 +18,9 @@ from tidegate.testing.postgres import running_postgres
 # Machines are noisy: how long an example takes is measured in benchmarks/, never asserted.
 settings.register_profile("tidegate", deadline=None)
 settings.load_profile("tidegate")
+
+# What is started in the background by a shell ignores Ctrl-C, and so would all that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _database_numbers = count(1)
 

@@ -5,16 +5,21 @@ Rule: nothing is computed here that the product computes; a rule only picks whic
 compares what comes out with ``log(1 / alpha)``.
 """
 
+from datetime import timedelta
+
 import numpy as np
 
 from detecting.information import Floats
 from detecting.latencies import LatencyTick
 from detecting.peers import Booleans
-from detecting.streams import Tick
-from tidegate.stats import harm, latency_family, mixture, placebo
+from detecting.streams import TICK_SECONDS, Tick
+from tidegate.stats import harm, latency_family, mixture, pauses, placebo
 
 ENGINE_MARGIN_ERRORS = 1.1
 """The ratio that is still no harm, as `tidegate.usecases.sequential` has it for errors."""
+
+TICK = timedelta(seconds=TICK_SECONDS)
+TICKS_PER_STAKE = pauses.STAKE_EVERY // TICK
 
 
 def crossed(log_e: Floats, alphas: tuple[float, ...]) -> Booleans:
@@ -109,7 +114,14 @@ class Latency:
             if self._state is None:
                 assert tick.before is not None, "the first tick brings the past along"
                 self._state = self._begin(tick.before.T)
-            self._state = latency_family.update(self._state, ours, theirs, starting=tick.starting)
+            self._state = latency_family.update(
+                self._state,
+                ours,
+                theirs,
+                starting=tick.index > 0 and tick.index % TICKS_PER_STAKE == 0,
+                power=pauses.power(ours.sum(axis=0), theirs.sum(axis=0), TICK),
+                most_log_factor=pauses.most_log_factor(ours, theirs, TICK),
+            )
         return crossed(latency_family.log_e_value(self._state), self.alphas)
 
     def _begin(self, past: Floats) -> latency_family.FamilyState:

@@ -99,11 +99,24 @@ class Ratio:
     def update(self, state, tick):
         total = tick["candidate_bad"] + tick["baseline_bad"]
         return safe.update_ratio(
-            state, tick["candidate_bad"], total, tick["share"], ratio=tick["ratio"]
+            state,
+            tick["candidate_bad"],
+            total,
+            tick["share"],
+            ratio=tick["ratio"],
+            **self.more(tick),
         )
+
+    def more(self, tick):
+        return {}
 
     def value(self, state):
         return state.log_e
+
+
+class BoundedRatio(Ratio):
+    def more(self, tick):
+        return {"most_log_factor": tick["ratio"] - 1.0}
 
 
 class Absolute:
@@ -140,10 +153,19 @@ class Family:
             starting=tick["starting"],
             # Streams with and without a margin side by side.
             margin=np.where(tick["share"] < 0.5, 1.0, tick["ratio"]),
+            **self.more(tick),
         )
+
+    def more(self, tick):
+        return {}
 
     def value(self, state):
         return latency_family.log_e_value(state)
+
+
+class BoundedFamily(Family):
+    def more(self, tick):
+        return {"power": tick["share"], "most_log_factor": tick["ratio"] - 1.0}
 
 
 class Placebo:
@@ -246,6 +268,7 @@ TESTS = [
     pytest.param(Harm(mixture.RATIOS_UP), id="harm"),
     pytest.param(Harm(mixture.RATIOS_DOWN), id="loss"),
     pytest.param(Family(), id="latency-family"),
+    pytest.param(BoundedFamily(), id="latency-family-bounded"),
     pytest.param(Placebo(), id="placebo"),
     pytest.param(Traffic(), id="traffic"),
     pytest.param(History(mixture.RATIOS_UP), id="history"),
@@ -254,6 +277,7 @@ TESTS = [
     pytest.param(BoundedHistory(mixture.RATIOS_UP), id="history-bounded"),
     pytest.param(Difference(), id="difference"),
     pytest.param(Ratio(), id="ratio"),
+    pytest.param(BoundedRatio(), id="ratio-bounded"),
     pytest.param(Absolute(), id="absolute"),
     pytest.param(RatioBound(), id="ratio-bound"),
     pytest.param(ExcessBound(), id="excess-bound"),

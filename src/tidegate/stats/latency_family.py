@@ -196,6 +196,8 @@ def update(
     *,
     starting: npt.ArrayLike = False,
     margin: npt.ArrayLike | None = None,
+    power: npt.ArrayLike = 1.0,
+    most_log_factor: npt.ArrayLike | None = None,
 ) -> FamilyState:
     """
     Return the state after one tick. A tick in which an arm has no requests is no evidence.
@@ -207,10 +209,14 @@ def update(
         baseline_buckets: The same of the baseline.
         starting: True where a phase or an hour begins, see `harm.update`.
         margin: The null ratio of this tick, at least 1, see `harm.update`; None: that of the state.
+        power: What the factors of this tick are raised to, from 0 to 1, one or per stream; chosen by how
+            many requests there were, not by how slow. What is at most 1 on average stays so (Jensen).
+        most_log_factor: The most that a bet may gain by this tick, in nats, one or per stream; None: no
+            bound. For requests that are slow together; see `mixture.bounded`.
 
     Raises:
         ValueError: a count is negative or NaN, or the buckets aren't those of the state; *margin* is
-            below 1.
+            below 1; *power* is outside [0, 1]; *most_log_factor* is negative or not finite.
 
     Complexity: O((odds x edges + stretches x buckets) x streams) time.
     """
@@ -254,6 +260,8 @@ def update(
             ),
         )
     )
+    change *= _powers(power, state.restarts.size)
+    after = mixture.bounded(begun, begun + change, most_log_factor)
     # A tick without baseline requests must leave the stream's numbers as they are.
     kept = np.where(candidate_total < total, MEMORY, 1.0)
     return FamilyState(
@@ -262,7 +270,7 @@ def update(
         odds_ratios=state.odds_ratios,
         stretches=state.stretches,
         null_ratio=state.null_ratio,
-        log_started=np.where(compared, begun + change, begun),
+        log_started=np.where(compared, after, begun),
         restarts=restarts,
         past=kept * state.past + baseline,
     )
@@ -301,6 +309,12 @@ def _margins(name: str, values: npt.ArrayLike, streams: int) -> Floats:
     margins = arrays.numbers(name, values)
     arrays.refuse(name, "be at least 1", margins, margins < 1.0)
     return arrays.per_stream(name, margins, streams)
+
+
+def _powers(values: npt.ArrayLike, streams: int) -> Floats:
+    powers = arrays.numbers("power", values)
+    arrays.refuse("power", "be from 0 to 1", powers, (powers < 0.0) | (powers > 1.0))
+    return arrays.per_stream("power", powers, streams)
 
 
 def _above_one(name: str, values: Sequence[float]) -> Floats:

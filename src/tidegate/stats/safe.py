@@ -66,6 +66,7 @@ def update_ratio(
     candidate_share: npt.ArrayLike,
     *,
     ratio: npt.ArrayLike,
+    most_log_factor: npt.ArrayLike | None = None,
 ) -> RatioState:
     """
     Return the state after one tick, tested against the null "at least *ratio* times as bad".
@@ -83,10 +84,12 @@ def update_ratio(
         ratio: R, chosen before the tick; above 1 for bad events, below 1 for good ones. One number
             or shape ``(streams,)``; may change from tick to tick, but not from one side of 1 to
             the other.
+        most_log_factor: The most that may be gained by this tick, all strata together, in nats, one or per
+            stream; None: no bound. For events that come in bursts; see `mixture.bounded`.
 
     Raises:
         ValueError: a count is negative, NaN or above its total; a share isn't inside (0, 1);
-            *ratio* isn't positive.
+            *ratio* isn't positive; *most_log_factor* is negative or not finite.
     """
     ticks = harm.strata(candidate_events, total_events, candidate_share, state.streams)
     tested = arrays.per_stream("ratio", arrays.positive("ratio", ratio), state.streams)
@@ -96,7 +99,8 @@ def update_ratio(
     for events, totals, shares in ticks:
         gain = totals * np.log1p(shares * (tested - 1.0))
         log_e = log_e + (gain - events * np.log(tested))
-    return RatioState(log_e=log_e)
+    bounded = mixture.bounded(state.log_e[None], log_e[None], most_log_factor)
+    return RatioState(log_e=bounded[0])
 
 
 def tested_ratio(

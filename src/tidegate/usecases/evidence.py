@@ -128,6 +128,7 @@ def absorb(
                     tests=signal.tests,
                     spec=signal.spec,
                     strata=strata,
+                    at=tick.at,
                     starting=starting,
                     lasted=max(tick.at - state.last_at, timedelta(0)),
                     warm=warm,

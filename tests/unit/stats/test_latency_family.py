@@ -312,6 +312,18 @@ def test_a_stored_state_of_other_buckets_is_refused():
             ),
             "starting must be true or false",
         ),
+        (
+            lambda: latency_family.update(
+                latency_family.new([1.0], [9, 1]), [1, 1], [1, 1], power=1.1
+            ),
+            "power must be from 0 to 1, got 1.1",
+        ),
+        (
+            lambda: latency_family.update(
+                latency_family.new([1.0], [9, 1]), [1, 1], [1, 1], most_log_factor=math.inf
+            ),
+            "most_log_factor must be finite, got inf",
+        ),
     ],
 )
 def test_says_which_argument_is_wrong(call, message):

@@ -183,6 +183,12 @@ def test_average_is_the_mean():
             "ratio must be finite, got nan at [0]",
         ),
         (
+            lambda: safe.update_ratio(
+                safe.new_ratio(1), [0], [1], 0.1, ratio=2.0, most_log_factor=-1.0
+            ),
+            "most_log_factor must not be negative, got -1",
+        ),
+        (
             lambda: safe.update_absolute(safe.new_absolute(1), [2], [1]),
             "candidate_bad must not be above candidate_total, got 2 of 1",
         ),

@@ -6,15 +6,19 @@ rollouts cost little more than one. A stream's numbers don't depend on its neigh
 gives the same result. What is counted, and against which ratio, is said by the kind's own file.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from tidegate.stats import bounds, difference, harm, placebo, safe
 from tidegate.stats.arrays import Floats
 from tidegate.usecases.estimators.running import Counts, Tests
+
+UNBOUNDED: Final = sys.float_info.max
+"""No tick gains as many nats."""
 
 
 class Row(NamedTuple):
@@ -25,7 +29,7 @@ class Row(NamedTuple):
     tick, `ratio` what is to be ruled out by signals that are tested by ratio. `shards` are events and
     exposure of each of the baseline's members, for signals whose noise is measured on them, and `power`
     is what such noise leaves of the proof of safety: with it every count is weighed, which raises the
-    test's factor to that power.
+    test's factor to that power. `most_log_factor` is the most that a proof by ratio may gain by it, in nats.
     """
 
     place: int
@@ -35,6 +39,7 @@ class Row(NamedTuple):
     ratio: float
     shards: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
     power: float = 1.0
+    most_log_factor: float = UNBOUNDED
 
 
 def test_harm(rows: Sequence[Row], results: list[Tests]) -> None:
@@ -121,7 +126,14 @@ def _test_by_ratio(rows: Sequence[Row], results: list[Tests]) -> None:
         [tests.safe for tests in picked if isinstance(tests.safe, safe.RatioState)]
     )
     ratios = np.array([row.ratio for row in rows])
-    safes = safe.update_ratio(safes, events[0], events[1], share, ratio=ratios)
+    safes = safe.update_ratio(
+        safes,
+        events[0],
+        events[1],
+        share,
+        ratio=ratios,
+        most_log_factor=np.array([row.most_log_factor for row in rows]),
+    )
     likelihoods = bounds.RatioBoundState.concatenate(
         [tests.bound for tests in picked if isinstance(tests.bound, bounds.RatioBoundState)]
     )

@@ -13,8 +13,10 @@ from datetime import timedelta
 
 import numpy as np
 
+from tidegate.domain.health.readings import ArmTick
 from tidegate.domain.plan.model import SignalKind, SignalSpec, ToleranceUnit
-from tidegate.stats import bounds, latency, latency_family, safe
+from tidegate.stats import bounds, latency, latency_family, pauses, safe
+from tidegate.stats.arrays import Floats
 from tidegate.stats.latency_family import FamilyState
 from tidegate.usecases.estimators import counted, weak
 from tidegate.usecases.estimators.running import (
@@ -37,7 +39,8 @@ queue that a busy machine let grow) is over by then, as a rule."""
 
 BURST_LOG_FACTOR = math.log(10.0)
 """Without a baseline beside it, a burst is no more than one witness: it multiplies by at most 10. Slow
-requests queue behind one another; beside a baseline that cancels, here each would count by itself."""
+requests queue behind one another, and nothing tells here whether others were slow as well. Beside a baseline
+`stats.pauses` says what a tick may gain."""
 
 BURST_WITNESSES = 100.0
 """As how many independent requests those of a burst count at most. With twice as many, a candidate that
@@ -142,6 +145,8 @@ def _row(place: int, entry: Entry, depth: int, tests: Tests) -> counted.Row | No
         or not stratum.is_beside
         or stratum.bounds != tests.past_bounds
         or 0 in (candidate.total, baseline.total)
+        # Counts that a source has estimated are rounded one by one: a total of 1 may be in no bucket.
+        or not (any(candidate.buckets) and any(baseline.buckets))
     ):
         return None
     return counted.Row(
@@ -156,19 +161,30 @@ def _row(place: int, entry: Entry, depth: int, tests: Tests) -> counted.Row | No
         starting=entry.starting and depth == 0,
         margin=HARM_MARGIN_LATENCY,
         ratio=tests.edge_ratio,
+        most_log_factor=float(
+            pauses.most_log_factor(_column(baseline), _column(candidate), entry.lasted)[0]
+        ),
     )
 
 
 def _test_harm(tests: Tests, entry: Entry, depth: int) -> Tests:
     assert isinstance(tests.harm, FamilyState), "the edges were learned before they are used"
-    stratum = entry.strata[depth]
+    candidate, baseline = entry.strata[depth].candidate, entry.strata[depth].baseline
+    ours, theirs = _column(candidate), _column(baseline)
     state = latency_family.update(
         tests.harm,
-        stratum.candidate.buckets,
-        stratum.baseline.buckets,
-        starting=entry.starting and depth == 0,
+        ours,
+        theirs,
+        starting=depth == 0
+        and (entry.starting or pauses.stake_begins(entry.at - entry.lasted, entry.at)),
+        power=pauses.power([candidate.total], [baseline.total], entry.lasted),
+        most_log_factor=pauses.most_log_factor(ours, theirs, entry.lasted),
     )
     return replace(tests, harm=state)
+
+
+def _column(arm: ArmTick) -> Floats:
+    return np.array(arm.buckets, np.float64)[:, None]
 
 
 def _alone(entry: Entry, tests: Tests) -> weak.Alone:

@@ -7,7 +7,7 @@ is said where it is computed, in `stats`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple, TypeAlias
 
 from tidegate.domain.health.readings import ArmTick
@@ -106,9 +106,9 @@ class Entry(NamedTuple):
     """
     One signal in one tick.
 
-    `starting` is whether an hour or a phase begins with it, `lasted` how long ago the tick before it
-    was, or the phase began, and `warm` whether the phase is still warming up. `troubled` is whether both
-    arms were in trouble before it: then nothing is proven, and nothing is held against the past.
+    It ended at `at`. `starting` is whether an hour or a phase begins with it, `lasted` how long ago the tick
+    before it was, or the phase began, and `warm` whether the phase is still warming up. `troubled` is
+    whether both arms were in trouble before it: then nothing is proven, and nothing is held against the past.
     `requests` holds the requests of candidate and baseline by placement and group, for signals that
     don't count them themselves.
     """
@@ -116,6 +116,7 @@ class Entry(NamedTuple):
     tests: Tests
     spec: SignalSpec
     strata: tuple[Stratum, ...]
+    at: datetime
     starting: bool
     lasted: timedelta
     warm: bool = False
