@@ -19,8 +19,9 @@ from tidegate.testing.postgres import running_postgres
 settings.register_profile("tidegate", deadline=None)
 settings.load_profile("tidegate")
 
-# What is started in the background by a shell ignores Ctrl-C, and so would all that the tests start.
+# What a shell starts in the background ignores Ctrl-C and Ctrl-\, and so would all that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 _database_numbers = count(1)
 
