@@ -122,7 +122,10 @@ def _strata(
         return pair or ()
     needs_baseline = one.weight_bps < FULL_WEIGHT_BPS and spec.kind is not SignalKind.LIMIT
     ticks = ticks_by_group(
-        *pair, needs_baseline=needs_baseline, with_members=_looks_at_members(spec)
+        *pair,
+        needs_baseline=needs_baseline,
+        with_members=_looks_at_members(spec),
+        needs_all=spec.kind in _BY_ASSIGNED_SHARE,
     )
     if isinstance(ticks, Gap):
         return ticks
@@ -151,6 +154,7 @@ def _stratum(spec: SignalSpec, one: Asked, tick: Tick) -> Stratum:
     )
 
 
+_BY_ASSIGNED_SHARE = frozenset({SignalKind.USAGE, SignalKind.TRAFFIC})
 _GAUGES = frozenset({SignalKind.SATURATION, SignalKind.LIMIT})
 
 

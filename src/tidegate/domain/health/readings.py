@@ -7,12 +7,17 @@ data lacks, `difference` into one tick of all groups. They never guess: what isn
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from tidegate.domain.quantities import Arm
+
+MOST_CHANGED: Final = 0.1
+"""Of a sum that is compared with what was assigned, so many of the series may have come or gone: what is
+then missing of it is less than what users differ by."""
 
 
 class Quality(StrEnum):
@@ -129,13 +134,28 @@ def difference(previous: Reading, current: Reading, *, needs_baseline: bool) -> 
 
 
 def ticks_by_group(
-    previous: Reading, current: Reading, *, needs_baseline: bool, with_members: bool = False
+    previous: Reading,
+    current: Reading,
+    *,
+    needs_baseline: bool,
+    with_members: bool = False,
+    needs_all: bool = False,
 ) -> tuple[Tick, ...] | Gap:
     """
     Return what happened between *previous* and *current* in each group, by the groups' names.
 
-    A group in which an arm has no series says nothing about it, and is left out; the others go on. Only
-    when that leaves none is the data missing. *with_members* keeps the series of each arm apart too.
+    A group in which an arm has no series says nothing about it, and is left out; the others go on. So it
+    is where all series of an arm are new: nobody knows yet what they counted in this time, and beside an
+    arm that went on counting that would look like none. Only when that leaves none is the data missing.
+
+    Args:
+        previous: The reading before.
+        current: The reading now.
+        needs_baseline: False where the candidate serves everyone and there is nothing to compare with.
+        with_members: Keep the series of each arm apart too.
+        needs_all: Whether an arm's sum is compared with what was assigned to it, and not with what the
+            same series counted. Then series that came or went would look like users who did: a group in
+            which more than `MOST_CHANGED` of an arm's did is left out as well.
     """
     grown = _grown(previous, current, needs_baseline=needs_baseline, with_members=with_members)
     if isinstance(grown, Gap):
@@ -144,6 +164,11 @@ def ticks_by_group(
     names = sorted(candidate.keys() & baseline.keys() if needs_baseline else candidate)
     if not names:
         return Gap(quality=Quality.MISSING, why="no group has series of both arms")
+    sides = {Arm.CANDIDATE: candidate, Arm.BASELINE: baseline}
+    unsure = {name: why for name in names if (why := _unsure(name, sides, needs_all=needs_all))}
+    names = [name for name in names if name not in unsure]
+    if not names:
+        return Gap(quality=Quality.MISSING, why=next(iter(unsure.values())))
     nothing = _Growth.of(current.bounds)
     ticks: list[Tick] = []
     for name in names:
@@ -188,6 +213,10 @@ class _Growth:
     bad: float
     buckets: list[float]
     members: list[MemberTick]
+    stayed: int = 0
+    """Series that were there in both readings, or say by a single one what they say."""
+    changed: int = 0
+    """Series that came or went."""
 
     @classmethod
     def of(cls, bounds: tuple[float, ...]) -> "_Growth":
@@ -217,6 +246,20 @@ def _grown(
             return found
         arms[arm] = found
     return arms
+
+
+def _unsure(name: str, arms: Mapping[Arm, Mapping[str, _Growth]], *, needs_all: bool) -> str:
+    """Return why it isn't known what an arm counted in the group *name*, empty where it is."""
+    for arm, groups in arms.items():
+        grown = groups.get(name)
+        if grown is None:
+            continue
+        among = grown.stayed + grown.changed
+        if not grown.stayed:
+            return f"all series of the {arm.value} are new, and count from their next reading on"
+        if needs_all and grown.changed > MOST_CHANGED * among:
+            return f"{grown.changed} of {among} series of the {arm.value} came or went"
+    return ""
 
 
 def _together(parts: Iterable[_Growth], bounds: tuple[float, ...]) -> _Growth:
@@ -279,9 +322,14 @@ def _arm_growth(
         if grown is None:
             grown = groups[now.group] = _Growth.of(current.bounds)
         if before is None:
-            if with_members and now.gauge is not None:
+            if now.gauge is None:
+                grown.changed += 1
+                continue
+            grown.stayed += 1
+            if with_members:
                 grown.members.append(MemberTick(name=name, gauge=now.gauge))
             continue
+        grown.stayed += 1
         if _went_back(before, now):
             before = SeriesCounts(total=0.0, bad=0.0, buckets=(0.0,) * bucket_count)
         total, bad = now.total - before.total, now.bad - before.bad
@@ -294,6 +342,10 @@ def _arm_growth(
             grown.members.append(
                 MemberTick(name=name, total=round(total), bad=round(bad), gauge=now.gauge)
             )
+    for name in series_before.keys() - series_now.keys():
+        left = groups.get(series_before[name].group)
+        if left is not None:
+            left.changed += 1
     return groups
 
 
