@@ -8,11 +8,12 @@ what has been measured. Decides nothing.
 
 import math
 from dataclasses import dataclass
+from datetime import timedelta
 from statistics import NormalDist
 from typing import Final
 
 from tidegate.domain.plan.model import SignalKind, SignalSpec, ToleranceUnit
-from tidegate.stats import power, proof
+from tidegate.stats import pauses, power, proof
 from tidegate.usecases.estimators.latency import EDGE_QUANTILE
 from tidegate.usecases.estimators.running import HARM_MARGIN_ERRORS, HARM_MARGIN_LATENCY
 from tidegate.usecases.estimators.usage import MARGIN_PART
@@ -39,7 +40,8 @@ class Expected:
 
     `requests` are the candidate's, `rate` is the baseline's events by requests (bad ones, good ones for
     usage, slow ones for latency), `share` the candidate's share of the exposure. `ratio` is how many
-    times as often its events come when it is worse by exactly the tolerance; below 1 for usage.
+    times as often its events come when it is worse by exactly the tolerance; below 1 for usage. `witnesses`
+    is the part of the requests that count where harm is tested, see `witnesses_of`.
     """
 
     spec: SignalSpec
@@ -47,6 +49,7 @@ class Expected:
     rate: float
     share: float
     ratio: float
+    witnesses: float = 1.0
 
     @property
     def events(self) -> float:
@@ -68,6 +71,21 @@ class Expected:
 def signal_alpha(alpha: float, weight: float) -> float:
     """Return the false halt probability that the concurrent test of one signal may spend."""
     return alpha * weight * (1.0 - WEAK_WEIGHT)
+
+
+def witnesses_of(
+    spec: SignalSpec, requests: float, share: float, *, lasting: timedelta, targets: int
+) -> float:
+    """
+    Return which part of the candidate's requests counts where harm is tested, from 0 to 1.
+
+    For latency no more than `stats.pauses` lets count in so long a time on so many targets, with requests
+    taken as spread evenly over both; all others count in full.
+    """
+    if spec.kind is not SignalKind.LATENCY or not 0.0 < share < 1.0 or lasting <= timedelta(0):
+        return 1.0
+    beside = requests * (1.0 - share) / share
+    return float(pauses.power([requests / targets], [beside / targets], lasting)[0])
 
 
 def tolerated_ratio(spec: SignalSpec, rate: float, *, edge_ms: float | None) -> float | None:
@@ -103,7 +121,8 @@ def chance_to_see(expected: Expected, *, ratio: float, alpha: float) -> float | 
     if not _can_ask(expected, ratio, alpha):
         return None
     margin = harm_margin(expected.spec)
-    nats = power.information(expected.events, expected.share, ratio, null_ratio=margin)
+    counted = expected.events * expected.witnesses
+    nats = power.information(counted, expected.share, ratio, null_ratio=margin)
     return power.power(
         nats, ratio=ratio, alpha=alpha, candidate_share=expected.share, null_ratio=margin
     )
@@ -116,7 +135,7 @@ def requests_to_see(
     if not _can_ask(expected, ratio, alpha):
         return None
     margin = harm_margin(expected.spec)
-    rate = max(expected.rate, SMALLEST_RATE)
+    rate = max(expected.rate, SMALLEST_RATE) * expected.witnesses
     per_request = power.information(rate, expected.share, ratio, null_ratio=margin)
     nats = power.nats_for_power(
         chance, ratio=ratio, alpha=alpha, candidate_share=expected.share, null_ratio=margin

@@ -277,6 +277,13 @@ def _signal(
         rate=rate,
         share=counted.candidate_share,
         ratio=ratio,
+        witnesses=expectation.witnesses_of(
+            spec,
+            counted.candidate_requests,
+            counted.candidate_share,
+            lasting=phase.bake,
+            targets=max(1, len(splits)),
+        ),
     )
     alpha = expectation.signal_alpha(alpha_for_attempt(plan.budget, 1), halting_weight(phase, spec))
     needed = expectation.requests_to_prove(expected, plan.budget.beta)

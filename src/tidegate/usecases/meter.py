@@ -197,12 +197,17 @@ def _expected(
     ratio = _tolerated_ratio(spec, rate, state)
     if ratio is None or rate >= 1.0:
         return None
+    share = signal.candidate_total / total
+    lasting = timedelta(0) if state is None else state.last_at - state.phase_began_at
     return Expected(
         spec=spec,
         requests=signal.candidate_total,
         rate=signal.baseline_bad / signal.baseline_total,
-        share=signal.candidate_total / total,
+        share=share,
         ratio=ratio,
+        witnesses=expectation.witnesses_of(
+            spec, signal.candidate_total, share, lasting=lasting, targets=max(1, len(shares))
+        ),
     )
 
 

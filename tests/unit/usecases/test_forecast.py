@@ -9,7 +9,7 @@ import pytest
 
 from tidegate.domain.health.evidence import alpha_for_attempt
 from tidegate.domain.plan.findings import Severity
-from tidegate.domain.plan.model import Plan, SignalKind, Tolerance, ToleranceUnit
+from tidegate.domain.plan.model import Plan, SignalKind, SignalSpec, Tolerance, ToleranceUnit
 from tidegate.domain.plan.traffic import (
     HOURS_OF_WEEK,
     ServiceTraffic,
@@ -219,6 +219,41 @@ def test_usage_and_latency_are_foreseen_when_their_measure_is_known() -> None:
     assert 0.0 < orders.rules_out < 0.2  # type: ignore[operator]
     assert latency.rules_out is not None
     assert 0.0 < latency.rules_out < 400.0
+
+
+def test_of_a_busy_service_s_latency_no_more_is_foreseen_than_counts() -> None:
+    """Beyond a hundred in a second of the smaller side, further requests see harm no sooner."""
+    slight = replace(SLOW, tolerance=Tolerance(value=0.1, unit=ToleranceUnit.RELATIVE))
+    plan = one_bake(weight_bps=5_000, bake=timedelta(minutes=5))
+    gates = replace(plan, phases=(replace(plan.phases[0], signals=(TIGHT, slight)),))
+
+    chances = [
+        foresee(gates, traffic(requests_per_second=rate)).phases[0].signals[1].power
+        for rate in (100.0, 200.0, 2_000.0)
+    ]
+
+    assert None not in chances
+    assert chances[0] < chances[1] < 0.9  # type: ignore[operator]
+    assert chances[2] == pytest.approx(chances[1])
+
+
+@pytest.mark.parametrize(
+    ("spec", "requests", "share", "targets", "part"),
+    [
+        pytest.param(SLOW, 6_000.0, 0.5, 1, 1.0, id="a-hundred-in-a-second"),
+        pytest.param(SLOW, 24_000.0, 0.5, 1, 0.25, id="four-hundred"),
+        pytest.param(SLOW, 24_000.0, 0.5, 4, 1.0, id="on-four-targets"),
+        pytest.param(SLOW, 24_000.0, 0.8, 1, 1.0, id="the-smaller-side-counts"),
+        pytest.param(TIGHT, 24_000.0, 0.5, 1, 1.0, id="of-errors-all-count"),
+    ],
+)
+def test_witnesses_are_those_that_the_test_counts(
+    spec: SignalSpec, requests: float, share: float, targets: int, part: float
+) -> None:
+    """In a minute."""
+    found = expectation.witnesses_of(spec, requests, share, lasting=MINUTE, targets=targets)
+
+    assert found == pytest.approx(part)
 
 
 def test_slow_and_stretch_are_inverse() -> None:
