@@ -32,8 +32,8 @@ health: {{source: envoy, signals: [{{name: errors, kind: errors}}]}}
 prove: {{errors: 5pp}}
 plan:
   phases:
-    - {{name: insiders, traffic: internal, bake: 3s}}
-    - {{name: wave, traffic: [10%, 50%, 100%], bake: 4s, bake_max: 60s}}
+    - {{name: insiders, traffic: internal, bake: 8s}}
+    - {{name: wave, traffic: [10%, 50%, 100%], bake: 8s, bake_max: 60s}}
   quarantine: 90s
 """
 )
