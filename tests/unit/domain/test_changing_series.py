@@ -115,19 +115,28 @@ def test_few_of_many_may_change():
     assert not isinstance(ticks, Gap)
 
 
-def test_a_group_that_changes_leaves_the_others_alone():
-    """The zone that scales up says nothing for a tick; the other one goes on."""
-    calm = (
-        series("a", "b", total=10.0, group="calm"),
-        series("a", "b", total=20.0, group="calm"),
+@pytest.mark.parametrize(
+    ("before", "needs_all", "why"),
+    [
+        pytest.param("x", False, "all series of the candidate in odd are new", id="all-are-new"),
+        pytest.param(
+            "c", True, "1 of 2 series of the candidate in odd came or went", id="one-came"
+        ),
+    ],
+)
+def test_one_group_that_is_unknown_makes_it_unknown_for_all(before, needs_all, why):
+    """A zone whose members begin anew all the time isn't passed over for the others' sake."""
+    calm = tuple(series("a", "b", total=total, group="calm") for total in (10.0, 20.0))
+    odd = (
+        series(before, total=10.0, group="odd"),
+        series("c", *(["d"] if needs_all else []), total=20.0, group="odd"),
     )
-    scaled = (
-        series("c", total=10.0, group="scaled"),
-        series("c", "d", total=20.0, group="scaled"),
-    )
-    both = tuple(calm[index] | scaled[index] for index in (0, 1))
+    steady = tuple(series("e", total=total, group="odd") for total in (10.0, 20.0))
+    ours = tuple(calm[index] | odd[index] for index in (0, 1))
+    theirs = tuple(calm[index] | steady[index] for index in (0, 1))
 
-    ticks = ticks_by_group(*readings(both, both), needs_baseline=True, needs_all=True)
+    gap = ticks_by_group(*readings(ours, theirs), needs_baseline=True, needs_all=needs_all)
 
-    assert not isinstance(ticks, Gap)
-    assert [tick.group for tick in ticks] == ["calm"]
+    assert isinstance(gap, Gap)
+    assert gap.quality is Quality.MISSING
+    assert gap.why.startswith(why)

@@ -144,9 +144,10 @@ def ticks_by_group(
     """
     Return what happened between *previous* and *current* in each group, by the groups' names.
 
-    A group in which an arm has no series says nothing about it, and is left out; the others go on. So it
-    is where all series of an arm are new: nobody knows yet what they counted in this time, and beside an
-    arm that went on counting that would look like none. Only when that leaves none is the data missing.
+    A group in which an arm has no series says nothing about it, and is left out; the others go on. Only
+    when that leaves none is the data missing. It is missing for all groups where in one of them all series
+    of an arm are new: nobody knows yet what they counted in this time, and beside an arm that went on
+    counting that would look like none. Left out, an arm that begins anew all the time would never be seen.
 
     Args:
         previous: The reading before.
@@ -154,8 +155,8 @@ def ticks_by_group(
         needs_baseline: False where the candidate serves everyone and there is nothing to compare with.
         with_members: Keep the series of each arm apart too.
         needs_all: Whether an arm's sum is compared with what was assigned to it, and not with what the
-            same series counted. Then series that came or went would look like users who did: a group in
-            which more than `MOST_CHANGED` of an arm's did is left out as well.
+            same series counted. Then series that came or went would look like users who did: the data is
+            missing where more than `MOST_CHANGED` of an arm's in a group did.
     """
     grown = _grown(previous, current, needs_baseline=needs_baseline, with_members=with_members)
     if isinstance(grown, Gap):
@@ -164,11 +165,10 @@ def ticks_by_group(
     names = sorted(candidate.keys() & baseline.keys() if needs_baseline else candidate)
     if not names:
         return Gap(quality=Quality.MISSING, why="no group has series of both arms")
-    sides = {Arm.CANDIDATE: candidate, Arm.BASELINE: baseline}
-    unsure = {name: why for name in names if (why := _unsure(name, sides, needs_all=needs_all))}
-    names = [name for name in names if name not in unsure]
-    if not names:
-        return Gap(quality=Quality.MISSING, why=next(iter(unsure.values())))
+    for name in names:
+        unsure = _why_unsure(name, grown, needs_all=needs_all)
+        if unsure:
+            return Gap(quality=Quality.MISSING, why=unsure)
     nothing = _Growth.of(current.bounds)
     ticks: list[Tick] = []
     for name in names:
@@ -248,17 +248,18 @@ def _grown(
     return arms
 
 
-def _unsure(name: str, arms: Mapping[Arm, Mapping[str, _Growth]], *, needs_all: bool) -> str:
+def _why_unsure(name: str, arms: Mapping[Arm, Mapping[str, _Growth]], *, needs_all: bool) -> str:
     """Return why it isn't known what an arm counted in the group *name*, empty where it is."""
     for arm, groups in arms.items():
         grown = groups.get(name)
         if grown is None:
             continue
         among = grown.stayed + grown.changed
+        where = f" in {name}" if name else ""
         if not grown.stayed:
-            return f"all series of the {arm.value} are new, and count from their next reading on"
+            return f"all series of the {arm.value}{where} are new, and count from their next reading on"
         if needs_all and grown.changed > MOST_CHANGED * among:
-            return f"{grown.changed} of {among} series of the {arm.value} came or went"
+            return f"{grown.changed} of {among} series of the {arm.value}{where} came or went"
     return ""
 
 
